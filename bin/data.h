@@ -1,0 +1,137 @@
+/*
+ * data.h: a labelled set of images in memory: FER2013 as CSV (plain or gzip), or drawn faces.
+ *
+ * Rows keep the order of the file; a row number here is the row number of the file counted from 0,
+ * header not counted. Nothing here prints or exits: a function that can fail returns a status and
+ * fills a `struct data_error` with one line that names file, line and reason.
+ */
+#ifndef FER_DATA_H
+#define FER_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DATA_CLASSES = 7 };
+enum data_class { ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL };
+extern const char *const data_class_names[DATA_CLASSES];
+
+enum data_split { SPLIT_TRAIN, SPLIT_PUBLIC, SPLIT_PRIVATE, SPLITS, SPLIT_ALL = SPLITS };
+extern const char *const data_split_names[SPLITS];	/* Training, PublicTest, PrivateTest */
+
+/* Facts of a row, in dataset.flaw. */
+enum data_flaw {
+	FLAW_BLANK = 1,		/* all pixels have one value */
+	FLAW_REPEAT = 2,	/* same pixels as an earlier row of the file */
+	FLAW_TWIN_BEFORE = 4,	/* same pixels as a row of an earlier split: a leak */
+	FLAW_TWIN_AFTER = 8,	/* same pixels as a row of a later split */
+	FLAW_CONFLICT = 16,	/* same pixels as a row with another label */
+	FLAW_NO_LABEL = 32	/* FER+ gives it no label of the seven classes */
+};
+
+struct dataset {
+	uint8_t *pixels;	/* [n][h][w][channels] */
+	int32_t n, h, w, channels;
+	int32_t classes;
+	const char *const *class_names;
+	uint8_t *label;		/* [n], 0..classes-1 */
+	uint8_t *usage;		/* [n], enum data_split */
+	uint8_t *flaw;		/* [n], sum of enum data_flaw */
+	int32_t *group;		/* [n], first row of the file with the same pixels */
+	float *soft;		/* [n][classes] label distribution, or NULL (see data_ferplus) */
+	uint64_t hash;		/* of sizes, pixels, labels, usage: another hash is other data */
+};
+
+enum data_status {
+	DATA_OK,
+	DATA_MISSING,		/* cannot be opened or read */
+	DATA_MALFORMED,		/* opened, but not what it should be */
+	DATA_MEMORY
+};
+
+struct data_error {
+	char text[512];		/* "fer2013.csv:1203: 2303 pixels, expected 2304" */
+};
+
+/*
+ * Load a data set: `source` is a file (.csv or .csv.gz, told apart by content), or "synth" or
+ * "synth:N" for drawn faces with N training images (see synth.h; `seed` is used only for these).
+ * On success data_free() is due; on failure *d is empty.
+ *
+ * CSV: a header that names the columns emotion, pixels and Usage in any order (blanks around the
+ * names are ignored, case too; other columns are skipped), then a row per image: label 0..6, h*h
+ * values 0..255 separated by blanks, usage Training | PublicTest | PrivateTest. Images are square,
+ * the first row says how large. LF or CRLF; fields may be in double quotes.
+ */
+enum data_status data_load(struct dataset *d, const char *source, uint64_t seed,
+			   struct data_error *error);
+enum data_status data_load_csv(struct dataset *d, const char *path, struct data_error *error);
+void data_free(struct dataset *d);
+
+/*
+ * For those who fill a data set themselves: allocate it (zeroed), then, when pixels, label and
+ * usage are filled, let data_finish() compute flaw, group and hash.
+ */
+enum data_status data_alloc(struct dataset *d, int32_t n, int32_t h, int32_t w, int32_t channels);
+enum data_status data_finish(struct dataset *d);
+
+/*
+ * Take labels from FER+ (fer2013new.csv, joined by position): `soft` false sets label to the
+ * highest vote (first of a tie in FER2013's order of classes), true fills d->soft with the votes for the
+ * seven classes over their sum and sets label as well. Rows whose highest vote is contempt, unknown
+ * or not-a-face get FLAW_NO_LABEL and keep their label. The hash changes.
+ */
+enum data_status data_ferplus(struct dataset *d, const char *path, bool soft,
+			      struct data_error *error);
+
+/* Which rows of a split to take. */
+struct data_filter {
+	unsigned without;	/* leave out rows that have any of these enum data_flaw */
+	int32_t limit;		/* at most so many, classes in proportion; 0: all */
+	uint64_t seed;		/* which ones, under a limit */
+};
+
+struct data_rows {
+	int32_t *row;		/* row numbers, ascending */
+	int32_t n;
+};
+
+/*
+ * The rows of a split (or SPLIT_ALL) that pass the filter. For training: FLAW_NO_LABEL always,
+ * FLAW_BLANK with --exclude-blank, FLAW_TWIN_AFTER with --drop-leaks. For an evaluation without
+ * twins: FLAW_TWIN_BEFORE. `filter` may be NULL. DATA_OK or DATA_MEMORY; n may be 0.
+ */
+enum data_status data_rows(const struct dataset *d, enum data_split split,
+			   const struct data_filter *filter, struct data_rows *rows);
+void data_rows_free(struct data_rows *rows);
+
+/* Rows per class, and mean and standard deviation of all pixels (0..255), of the rows given. */
+void data_class_counts(const struct dataset *d, const struct data_rows *rows,
+		       int32_t counts[DATA_CLASSES]);
+void data_mean_std(const struct dataset *d, const struct data_rows *rows, double *mean,
+		   double *std);
+
+/*
+ * K-fold over groups of identical images: fold[i] in 0..k-1 for the i-th of `rows`. A group goes to
+ * one fold; groups are placed largest first, each where its classes are most wanted; groups of the
+ * same size in an order drawn from the seed.
+ */
+enum data_status data_folds(const struct dataset *d, const struct data_rows *rows, int k,
+			    uint64_t seed, uint8_t *fold);
+
+/* Counts of the flaws, for `fer-data info` and env.json. */
+struct data_facts {
+	int32_t count[SPLITS][DATA_CLASSES];
+	int32_t n[SPLITS];
+	int32_t blank;
+	int32_t distinct;		/* different images */
+	int32_t repeats;		/* rows that repeat an earlier row: n - distinct */
+	int32_t groups;			/* images that occur more than once */
+	int32_t conflict_groups;	/* of these, with contradicting labels */
+	int32_t twins[SPLITS][SPLITS];	/* rows of split i whose pixels occur in split j < i */
+	int32_t without_twins[SPLITS];	/* rows of split i without FLAW_TWIN_BEFORE */
+	int32_t repeats_within[SPLITS];	/* rows that repeat an earlier row of their own split */
+};
+enum data_status data_facts(const struct dataset *d, struct data_facts *facts);
+
+#endif
