@@ -1,0 +1,32 @@
+/*
+ * Matrix products. CPU family: our microkernel; GPU family: CLBlast or our tile kernel (CG_GEMM=own|clblast).
+ * The only file that includes CLBlast's header is gemm.c.
+ */
+#ifndef CG_GEMM_H
+#define CG_GEMM_H
+
+#include "op.h"
+
+enum cg__act { CG__ACT_NONE, CG__ACT_RELU, CG__ACT_GELU, CG__ACT_GELU_TANH };
+
+/* C[M,N] = act(op(A) op(B) + bias) (+ C if beta is 1), row-major, for each of `batch` products (0 means 1).
+ * op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is [K,N]: B is [K,N], or
+ * with trans_b [N,K]. Offsets and strides in elements; ld 0 means dense. beta 0 never reads C. */
+struct cg__gemm {
+	int64_t M, N, K;
+	bool trans_a, trans_b;
+	const cg_tensor *a, *b, *c;
+	const cg_tensor *bias;		/* [N] or NULL */
+	enum cg__act act;
+	int64_t a_offset, b_offset, c_offset;
+	int64_t lda, ldb, ldc;
+	int64_t batch, a_stride, b_stride, c_stride;
+	float beta;			/* 0 or 1 */
+};
+
+cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g);
+/* CLBlast's caches and parameters for this context. */
+cg_status cg__gemm_open(cg_ctx *ctx);
+void cg__gemm_close(cg_ctx *ctx);
+
+#endif
