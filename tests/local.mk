@@ -1,0 +1,59 @@
+# A test program: one line in check_PROGRAMS (TESTS follows) or, if it exercises operations and should run
+# under every combination of kernels and matrix products, in ops_programs. Its source is PROGRAM.c unless
+# PROGRAM_SOURCES says otherwise; it is linked with the whole library, private names included.
+
+ops_programs =
+unit_programs =
+
+check_PROGRAMS += $(ops_programs) $(unit_programs)
+TESTS += $(unit_programs) $(ops_scripts) \
+	tests/exports.sh \
+	tests/layers.sh \
+	tests/style.sh
+
+ops_scripts = \
+	tests/ops-cpu-clblast.sh \
+	tests/ops-cpu-own.sh \
+	tests/ops-gpu-clblast.sh \
+	tests/ops-gpu-own.sh
+
+EXTRA_DIST += $(ops_scripts) \
+	tests/exports.sh \
+	tests/layers.sh \
+	tests/lsan.supp \
+	tests/run-programs.sh \
+	tests/style.sh \
+	tests/tap.h
+
+TEST_EXTENSIONS = .sh
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap_driver)
+SH_LOG_DRIVER = $(tap_driver)
+SH_LOG_COMPILER = $(SHELL)
+
+# Caches go below the build tree; the drivers' own leaks are not ours.
+AM_TESTS_ENVIRONMENT = \
+	XDG_CACHE_HOME='$(abs_top_builddir)/tests/cache'; export XDG_CACHE_HOME; \
+	OPS_PROGRAMS='$(ops_programs)'; export OPS_PROGRAMS; \
+	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/lsan.supp:print_suppressions=0'; \
+	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
+
+clean-local:
+	rm -rf tests/cache
+
+# The whole suite on a second OpenCL implementation.
+check-rusticl: all
+	@test -f /etc/OpenCL/vendors/rusticl.icd || { \
+		echo 'check-rusticl: Mesa rusticl is not installed (package mesa-opencl-icd)' >&2; exit 1; }
+	RUSTICL_ENABLE=llvmpipe OCL_ICD_VENDORS=rusticl.icd $(MAKE) $(AM_MAKEFLAGS) check
+
+# The operations at tiny sizes in Oclgrind: races and accesses out of bounds.
+check-oclgrind: all $(ops_programs)
+	@command -v oclgrind >/dev/null || { \
+		echo 'check-oclgrind: oclgrind is not installed (package oclgrind)' >&2; exit 1; }
+	$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)'; export srcdir; CG_TINY=1; export CG_TINY; \
+	RUNNER_LOG='$(abs_top_builddir)/tests/oclgrind.log'; export RUNNER_LOG; \
+	RUNNER="$(LIBTOOL) --mode=execute oclgrind --data-races --log $$RUNNER_LOG"; export RUNNER; \
+	$(SHELL) $(srcdir)/tests/ops-cpu-own.sh && $(SHELL) $(srcdir)/tests/ops-gpu-own.sh
+
+.PHONY: check-rusticl check-oclgrind
