@@ -157,4 +157,22 @@ void cli_warn(const struct cli *c, const char *format, ...) CLI_PRINTF(2, 3);	/*
 void cli_note(const struct cli *c, const char *format, ...) CLI_PRINTF(2, 3);	/* unless -q */
 void cli_detail(const struct cli *c, const char *format, ...) CLI_PRINTF(2, 3);	/* with -v */
 
+/* --- for cli*.c alone --- */
+
+/* Where a value came from; a higher one is not replaced by a lower one. */
+enum cli__level { CLI__DEFAULT, CLI__PRESET, CLI__CONFIG, CLI__ENVIRONMENT, CLI__COMMAND };
+
+struct cli_value {
+	char *text;
+	enum cli__level level;
+};
+
+/* The index of an option, or -1. */
+int cli__find(const struct cli *c, const char *name, size_t length);
+/* Set option i. `where` names the origin in an error: "--lr", "FER_LR", "args.ini:3: lr". */
+int cli__assign(struct cli *c, int i, const char *text, enum cli__level level, const char *where);
+/* The nearest option name to an unknown one, or NULL; `flags_only` for --no-x. */
+const char *cli__suggest(const struct cli *c, const char *word, bool flags_only);
+int cli__read_preset(struct cli *c);
+
 #endif

@@ -77,9 +77,9 @@ enum data_status data_finish(struct dataset *d);
 
 /*
  * Take labels from FER+ (fer2013new.csv, joined by position): `soft` false sets label to the
- * highest vote (first of a tie in FER2013's order of classes), true fills d->soft with the votes for the
- * seven classes over their sum and sets label as well. Rows whose highest vote is contempt, unknown
- * or not-a-face get FLAW_NO_LABEL and keep their label. The hash changes.
+ * highest vote (first of a tie in FER2013's order of classes), true fills d->soft with the votes
+ * for the seven classes over their sum and sets label as well. Rows whose highest vote is contempt,
+ * unknown or not-a-face get FLAW_NO_LABEL and keep their label. The hash changes.
  */
 enum data_status data_ferplus(struct dataset *d, const char *path, bool soft,
 			      struct data_error *error);

@@ -1,8 +1,19 @@
-# The programs, and what they share. They see only the public header of the library.
+# The programs, and what they share.
 noinst_LTLIBRARIES += bin/libfer.la
-bin_libfer_la_SOURCES =
-bin_libfer_la_LIBADD = $(ZLIB_LIBS)
-
-# A program NAME: its name here, then bin_NAME_LDADD = $(program_libs), the dash of NAME an underscore.
-bin_PROGRAMS +=
-program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la -lm
+bin_libfer_la_SOURCES = \
+	bin/cli.c \
+	bin/cli.h \
+	bin/cli_help.c \
+	bin/cli_ini.c \
+	bin/cli_value.c \
+	bin/data.h \
+	bin/json.c \
+	bin/json.h \
+	bin/metrics.h \
+	bin/progress.c \
+	bin/progress.h \
+	bin/random.h \
+	bin/report.h \
+	bin/synth.h
+bin_libfer_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm

@@ -2,7 +2,7 @@
  * progress.h: tells a person how far the work is, on stderr.
  *
  * bar: one line that is rewritten in place, ten times a second at most; only on a terminal.
- * plain: a line at the beginning, then at least one every 30 s; no control characters.
+ * plain: a line every 30 s while nothing else was printed; no control characters.
  * none: only what progress_line() says. auto: bar on a terminal (TERM not "dumb"), else plain.
  *
  * NO_COLOR in the environment switches colour off; other streams than terminals never get any.

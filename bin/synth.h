@@ -2,10 +2,10 @@
  * synth.h: drawn faces in the seven expressions, 48x48 grey, for trying the programs without data.
  *
  * A face is a head with hair, brows, eyes, nose and mouth whose shapes follow the expression
- * (happy: mouth corners up, cheeks raised; angry: brows low and slanted inwards, lips pressed; ...) with a
- * strength drawn per face, under nuisance variation: position, turn, size, proportions, light,
- * contrast, noise, blur, glasses, a hat or a hand in front. Neighbouring expressions overlap, so
- * that not everything can be told apart.
+ * (happy: mouth corners up, cheeks raised; angry: brows low and slanted inwards, lips pressed; ...)
+ * with a strength drawn per face, under nuisance variation: position, turn, size, proportions,
+ * light, contrast, noise, blur, glasses, a hat or a hand in front. Neighbouring expressions
+ * overlap, so that not everything can be told apart.
  *
  * Face i of a seed is the same whatever else is drawn.
  */
