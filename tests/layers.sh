@@ -14,19 +14,20 @@ lib/ctx
 lib/device
 lib/arena
 lib/kernel
-lib/graph lib/op
+lib/op
+lib/graph
 lib/gemm
 lib/op/*
+lib/params
 lib/autodiff
 lib/fuse
 lib/plan
-lib/params
 lib/safetensors lib/nn lib/optim
 lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress
+bin/cli bin/json bin/random bin/progress bin/lines
 bin/data
 bin/synth bin/metrics
 bin/report
