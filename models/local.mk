@@ -1,3 +1,7 @@
 # The models: one file each, and its entry in models.c.
 noinst_LTLIBRARIES += models/libmodels.la
-models_libmodels_la_SOURCES =
+models_libmodels_la_SOURCES = \
+	models/alexnet.c \
+	models/model.c models/model.h \
+	models/models.c models/models.h \
+	models/vgg.c

@@ -1,0 +1,70 @@
+/*
+ * model.h: what a model is to the programs. A new model is a file with a `const struct model` and a
+ * line in models.c; its settings become options of fer-train by themselves.
+ *
+ * The input of a model is float32 B H W C with H = W = config.size and channels config.channels,
+ * normalised as (pixel - mean) / sd; its output are logits [B, config.classes].
+ */
+#ifndef MODELS_MODEL_H
+#define MODELS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clgrad.h"
+
+enum { MODEL_SETTINGS = 16, MODEL_TEXT = 512 };
+
+/* One thing that can be chosen: a number, or a word of a list. */
+struct model_setting {
+	const char *name;	/* "width": also the long option of fer-train */
+	const char *words;	/* "keras|gluon": the value is the word's position; NULL: a number */
+	double fallback, low, high;	/* numbers: low <= value <= high */
+	bool whole;		/* integers only */
+	const char *help;
+};
+
+/* Everything that decides a model's shapes and arithmetic; kept as text in a checkpoint. */
+struct model_config {
+	int64_t size, channels, classes;
+	double value[MODEL_SETTINGS];	/* in the order of the model's settings */
+};
+
+/* Options of fer-train as "name = value" lines; preset NULL: whenever this model is trained. */
+struct model_recipe {
+	const char *preset;
+	const char *settings;
+};
+
+struct model {
+	const char *name;
+	const char *summary;
+	const struct model_setting *settings;	/* closed by a row without a name */
+	const struct model_recipe *recipes;	/* closed by a row without settings; the first that
+						 * names an option wins */
+	int64_t input;		/* size after cropping, unless asked otherwise */
+	float mean, sd;		/* of pixels 0..255 */
+	const char *head;	/* the classifier: parameters whose names begin so */
+	size_t bytes;		/* of the model's own struct */
+	/* Adds the parameters to p; self is zeroed. */
+	cg_status (*init)(void *self, cg_params *p, const struct model_config *config);
+	cg_tensor *(*forward)(const void *self, cg_tensor *x);
+};
+
+/* Fills in the model's defaults: 1 channel, 7 classes. */
+void model_defaults(const struct model *m, struct model_config *config);
+
+/*
+ * Sets one value from text: a setting of the model, or size, channels, classes. NULL, or what is
+ * expected instead ("an integer in 1..1024"); "" where the model has no such setting.
+ */
+const char *model_set(const struct model *m, struct model_config *config, const char *name,
+		      const char *text, char expected[MODEL_TEXT]);
+
+/* "size=44 channels=1 classes=7 width=32 dropout=0.5", and back. */
+void model_config_text(const struct model *m, const struct model_config *config,
+		       char text[MODEL_TEXT]);
+bool model_config_parse(const struct model *m, struct model_config *config, const char *text);
+
+#endif
