@@ -42,11 +42,17 @@ struct dataset {
 	uint64_t hash;		/* of sizes, pixels, labels, usage: another hash is other data */
 };
 
+/* Bytes of one image. */
+static inline size_t data_image_size(const struct dataset *d)
+{
+	return (size_t)d->h * (size_t)d->w * (size_t)d->channels;
+}
+
 enum data_status {
 	DATA_OK,
 	DATA_MISSING,		/* cannot be opened or read */
 	DATA_MALFORMED,		/* opened, but not what it should be */
-	DATA_MEMORY
+	DATA_MEMORY		/* out of memory */
 };
 
 struct data_error {
@@ -114,7 +120,7 @@ void data_mean_std(const struct dataset *d, const struct data_rows *rows, double
 /*
  * K-fold over groups of identical images: fold[i] in 0..k-1 for the i-th of `rows`. A group goes to
  * one fold; groups are placed largest first, each where its classes are most wanted; groups of the
- * same size in an order drawn from the seed.
+ * same size in an order drawn from the seed. 2 <= k <= 255.
  */
 enum data_status data_folds(const struct dataset *d, const struct data_rows *rows, int k,
 			    uint64_t seed, uint8_t *fold);

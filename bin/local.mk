@@ -6,9 +6,17 @@ bin_libfer_la_SOURCES = \
 	bin/cli_help.c \
 	bin/cli_ini.c \
 	bin/cli_value.c \
+	bin/data.c \
 	bin/data.h \
+	bin/data_csv.c \
+	bin/data_dups.c \
+	bin/data_ferplus.c \
+	bin/data_folds.c \
 	bin/json.c \
 	bin/json.h \
+	bin/lines.c \
+	bin/lines.h \
+	bin/metrics.c \
 	bin/metrics.h \
 	bin/progress.c \
 	bin/progress.h \

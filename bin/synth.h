@@ -14,14 +14,17 @@
 
 #include "data.h"
 
-enum { SYNTH_SIZE = 48 };
+enum { SYNTH_SIZE = 48, SYNTH_MOST = 1000000 };
 
 /* How many faces; the classes are balanced within each split. */
 struct synth_counts {
 	int32_t train, public_test, private_test;
 };
 
-/* "synth" -> 4000/500/500, "synth:N" -> N/max(N/8, 70)/the same. False where it is neither. */
+/*
+ * "synth" -> 4000/500/500; "synth:N", N in 7..SYNTH_MOST -> N, and N/8 but at least 70 in each of the
+ * other splits. False where it is neither.
+ */
 bool synth_parse(const char *source, struct synth_counts *counts);
 
 /* Draw a data set. DATA_OK or DATA_MEMORY; data_free() is due on success. */

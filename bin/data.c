@@ -1,0 +1,170 @@
+/*
+ * data.c: a data set's memory, its hash, and the choice of rows.
+ */
+#include "data.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+
+const char *const data_class_names[DATA_CLASSES] = { "angry", "disgust", "fear", "happy", "sad",
+	"surprise", "neutral" };
+const char *const data_split_names[SPLITS] = { "Training", "PublicTest", "PrivateTest" };
+
+enum data_status data_alloc(struct dataset *d, int32_t n, int32_t h, int32_t w, int32_t channels)
+{
+	memset(d, 0, sizeof(*d));
+	d->n = n;
+	d->h = h;
+	d->w = w;
+	d->channels = channels;
+	d->pixels = calloc((size_t)n + 1, data_image_size(d));
+	d->label = calloc((size_t)n + 1, 1);
+	d->usage = calloc((size_t)n + 1, 1);
+	if (d->pixels && d->label && d->usage)
+		return DATA_OK;
+	data_free(d);
+	return DATA_MEMORY;
+}
+
+void data_free(struct dataset *d)
+{
+	free(d->pixels);
+	free(d->label);
+	free(d->usage);
+	free(d->flaw);
+	free(d->group);
+	free(d->soft);
+	memset(d, 0, sizeof(*d));
+}
+
+/* --- choosing rows --- */
+
+struct candidate {
+	uint64_t key;
+	int32_t row;
+	uint8_t label;
+};
+
+static int by_label_and_key(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->label != y->label)
+		return x->label < y->label ? -1 : 1;
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+static int by_row(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Shares of `limit` in proportion to count[], their sum exactly `limit` (largest remainders). */
+static void shares(const int32_t *count, int32_t n, int32_t limit, int32_t *share)
+{
+	int64_t remainder[DATA_CLASSES];
+	int32_t left = limit;
+
+	for (int c = 0; c < DATA_CLASSES; c++) {
+		int64_t product = (int64_t)limit * count[c];
+
+		share[c] = (int32_t)(product / n);
+		remainder[c] = product % n;
+		left -= share[c];
+	}
+	for (; left > 0; left--) {
+		int most = 0;
+
+		for (int c = 1; c < DATA_CLASSES; c++)
+			if (remainder[c] > remainder[most])
+				most = c;
+		share[most]++;
+		remainder[most] = -1;
+	}
+}
+
+/* Keep `limit` of n candidates, the classes in proportion. Returns how many are left. */
+static int32_t apply_limit(struct candidate *list, int32_t n, int32_t limit)
+{
+	int32_t count[DATA_CLASSES] = { 0 }, share[DATA_CLASSES], kept = 0;
+
+	for (int32_t i = 0; i < n; i++)
+		count[list[i].label]++;
+	shares(count, n, limit, share);
+	qsort(list, (size_t)n, sizeof(*list), by_label_and_key);
+	for (int32_t i = 0; i < n; i++)
+		if (share[list[i].label]-- > 0)
+			list[kept++] = list[i];
+	qsort(list, (size_t)kept, sizeof(*list), by_row);
+	return kept;
+}
+
+enum data_status data_rows(const struct dataset *d, enum data_split split,
+	const struct data_filter *filter, struct data_rows *rows)
+{
+	static const struct data_filter no_filter = { 0, 0, 0 };
+	const struct data_filter *f = filter ? filter : &no_filter;
+	struct candidate *list = malloc(((size_t)d->n + 1) * sizeof(*list));
+	int32_t n = 0;
+
+	rows->n = 0;
+	rows->row = malloc(((size_t)d->n + 1) * sizeof(*rows->row));
+	if (!list || !rows->row) {
+		free(list);
+		data_rows_free(rows);
+		return DATA_MEMORY;
+	}
+	for (int32_t i = 0; i < d->n; i++)
+		if ((split == SPLIT_ALL || d->usage[i] == split) && !(d->flaw[i] & f->without))
+			list[n++] = (struct candidate){ random_bits(f->seed, 1, (uint64_t)i), i,
+				d->label[i] };
+	if (f->limit > 0 && f->limit < n)
+		n = apply_limit(list, n, f->limit);
+	for (int32_t i = 0; i < n; i++)
+		rows->row[i] = list[i].row;
+	rows->n = n;
+	free(list);
+	return DATA_OK;
+}
+
+void data_rows_free(struct data_rows *rows)
+{
+	free(rows->row);
+	rows->row = NULL;
+	rows->n = 0;
+}
+
+/* --- facts about rows --- */
+
+void data_class_counts(
+	const struct dataset *d, const struct data_rows *rows, int32_t counts[DATA_CLASSES])
+{
+	memset(counts, 0, DATA_CLASSES * sizeof(*counts));
+	for (int32_t i = 0; i < rows->n; i++)
+		counts[d->label[rows->row[i]]]++;
+}
+
+void data_mean_std(const struct dataset *d, const struct data_rows *rows, double *mean, double *std)
+{
+	size_t size = data_image_size(d);
+	double n = (double)rows->n * (double)size;
+	uint64_t sum = 0, squares = 0;
+
+	for (int32_t i = 0; i < rows->n; i++) {
+		const uint8_t *p = d->pixels + (size_t)rows->row[i] * size;
+
+		for (size_t j = 0; j < size; j++) {
+			sum += p[j];
+			squares += (uint64_t)p[j] * p[j];
+		}
+	}
+	*mean = n > 0 ? (double)sum / n : 0;
+	*std = n > 0 ? sqrt(fmax(0, (double)squares / n - *mean * *mean)) : 0;
+}
