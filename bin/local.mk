@@ -1,27 +1,24 @@
-# The programs, and what they share.
+# The programs, and what they share. They see only the public header of the library.
 noinst_LTLIBRARIES += bin/libfer.la
 bin_libfer_la_SOURCES = \
-	bin/cli.c \
-	bin/cli.h \
+	bin/cli.c bin/cli.h \
 	bin/cli_help.c \
 	bin/cli_ini.c \
 	bin/cli_value.c \
-	bin/data.c \
-	bin/data.h \
+	bin/data.c bin/data.h \
 	bin/data_csv.c \
 	bin/data_dups.c \
 	bin/data_ferplus.c \
 	bin/data_folds.c \
-	bin/json.c \
-	bin/json.h \
-	bin/lines.c \
-	bin/lines.h \
-	bin/metrics.c \
-	bin/metrics.h \
-	bin/progress.c \
-	bin/progress.h \
+	bin/json.c bin/json.h \
+	bin/lines.c bin/lines.h \
+	bin/metrics.c bin/metrics.h \
+	bin/progress.c bin/progress.h \
 	bin/random.h \
 	bin/report.h \
 	bin/synth.h
-bin_libfer_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm
+
+# A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.
+bin_PROGRAMS +=
+program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la

@@ -6,15 +6,19 @@ include_HEADERS = lib/clgrad.h
 # Everything, private names included: what tests link with. libclgrad is the same with the public names.
 noinst_LTLIBRARIES += lib/libcore.la
 lib_libcore_la_SOURCES = \
-	lib/clgrad.h
+	lib/clgrad.h \
+	lib/error.h \
+	lib/gemm.h \
+	lib/op.h
 
-# until kernel.h is there: nodist_lib_libcore_la_SOURCES = lib/cl_sources.c
+nodist_lib_libcore_la_SOURCES = lib/cl_sources.c
 lib_libcore_la_LIBADD = $(CLBLAST_LIBS) $(OPENCL_LIBS) -lm
 
 lib_LTLIBRARIES = lib/libclgrad.la
 lib_libclgrad_la_SOURCES =
 lib_libclgrad_la_LIBADD = lib/libcore.la
-lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined
+lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-export-symbols-regex '^cg_[^_]'
 
 cl_sources = \
 	cl/common.cl

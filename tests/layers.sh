@@ -22,14 +22,19 @@ lib/params
 lib/autodiff
 lib/fuse
 lib/plan
+lib/emit lib/check
 lib/safetensors lib/nn lib/optim
 lib/open
 models/model
 models/*
 models/models
 bin/cli bin/json bin/random bin/progress bin/lines
+bin/stop
 bin/data
-bin/synth bin/metrics
+bin/engine
+bin/synth bin/metrics bin/order
+bin/network bin/data_load
+bin/infer bin/step bin/checkpoint
 bin/report
 bin/train
 bin/*

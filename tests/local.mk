@@ -5,6 +5,14 @@
 ops_programs =
 unit_programs =
 
+# What test programs share.
+check_LTLIBRARIES = tests/libtest.la
+tests_libtest_la_SOURCES = \
+	tests/optest.c tests/optest.h \
+	tests/ref.h \
+	tests/tap.c tests/tap.h \
+	tests/values.c tests/values.h
+
 check_PROGRAMS += $(ops_programs) $(unit_programs)
 TESTS += $(unit_programs) $(ops_scripts) \
 	tests/exports.sh \
@@ -22,8 +30,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/layers.sh \
 	tests/lsan.supp \
 	tests/run-programs.sh \
-	tests/style.sh \
-	tests/tap.h
+	tests/style.sh
 
 TEST_EXTENSIONS = .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
