@@ -30,6 +30,10 @@ struct cg_op {
 	/* Sets dx[i] to the gradient of src[i] for those i whose src[i]->wants_grad; leaves the others NULL.
 	 * NULL: no gradient flows through. Failures are those of the constructors called (sticky). */
 	void (*grad)(cg_tensor *y, cg_tensor *dy, cg_tensor **dx);
+	/* Fusion (fuse.c has the table of allowed pairs): y is a copy of a node of this operation whose only user is
+	 * `consumer`; make y compute what consumer computes (e.g. take its bias as a further source, note its
+	 * activation in attr) and return true, or return false and change nothing. NULL: absorbs nothing. */
+	bool (*absorb)(cg_tensor *y, const cg_tensor *consumer);
 };
 
 struct cg_tensor {
@@ -133,6 +137,8 @@ struct cg__range cg__range_elements(const struct cg__emit *e, int64_t n);
 /* For kernels with one task per group (CG_TASK, common.cl): on CPU devices a work-item is a task, on GPUs a work-group of
  * 64..256 items is (local size `group`); loops over tasks are strided, so any count is right. */
 struct cg__range cg__range_tasks(const struct cg__emit *e, int64_t tasks, int group);
+/* For kernels over rows of n elements: id 0 runs along a row (CG_FOR, CG_MAP), id 1 over the rows (CG_ROW). */
+struct cg__range cg__range_rows(const struct cg__emit *e, int64_t n, int64_t rows);
 /* Exact ranges; local sizes 0 leave the choice to the device. */
 struct cg__range cg__range_1d(size_t g, size_t l);
 struct cg__range cg__range_2d(size_t g0, size_t g1, size_t l0, size_t l1);

@@ -1,0 +1,106 @@
+/*
+ * A row names a producer and a consumer. Where the producer has no other user, and its operation agrees (absorb),
+ * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached.
+ * A row is here because it was measured to gain; CG_FUSE=-name switches it off, tests compare both.
+ */
+#include "fuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct rewrite {
+	const char *name, *producer, *consumer;
+} table[] = {
+	{"conv-bias", "conv2d", "bias"},
+	{"conv-relu", "conv2d", "relu"},
+	{"matmul-bias", "matmul", "bias"},
+	{"matmul-relu", "matmul", "relu"},
+	{"matmul-gelu", "matmul", "gelu"},
+	{"matmul-gelu-tanh", "matmul", "gelu_tanh"},
+	{"norm-relu", "bn_apply", "relu"},
+};
+
+static bool is_off(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = list; (at = strchr(at, '-')) != NULL; at++) {
+		bool starts = at == list || at[-1] == ',';
+
+		if (starts && strncmp(at + 1, "all", 3) == 0 && (at[4] == '\0' || at[4] == ','))
+			return true;
+		if (starts && strncmp(at + 1, name, n) == 0 && (at[n + 1] == '\0' || at[n + 1] == ','))
+			return true;
+	}
+	return false;
+}
+
+static bool allowed(const cg_graph *g, const cg_tensor *producer, const cg_tensor *consumer)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(producer->op->name, table[i].producer) == 0 &&
+		    strcmp(consumer->op->name, table[i].consumer) == 0)
+			return !is_off(g->ctx->env.fuse, table[i].name);
+	return false;
+}
+
+static int *count_users(const cg_graph *g, const bool *needed)
+{
+	int *users = calloc((size_t)g->count + 1, sizeof(*users));
+
+	for (int i = 0; users && i < g->count; i++)
+		for (int s = 0; needed[i] && s < g->node[i]->nsrc; s++)
+			users[g->node[i]->src[s]->id]++;
+	return users;
+}
+
+static bool try_fuse(cg_tensor *consumer, const bool *keep, int *users)
+{
+	cg_tensor *producer = consumer->src[0], merged;
+
+	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_slot >= 0 || consumer->grad_slot >= 0)
+		return false;
+	if (producer->op->absorb == NULL || producer->aux[0] || producer->aux[1])
+		return false;
+	merged = *producer;
+	if (!producer->op->absorb(&merged, consumer))
+		return false;
+	for (int s = 1; s < consumer->nsrc; s++)
+		users[consumer->src[s]->id]--;
+	for (int s = 0; s < merged.nsrc; s++)
+		users[merged.src[s]->id]++;
+	for (int s = 0; s < producer->nsrc; s++)
+		users[producer->src[s]->id]--;
+	users[producer->id] = 0;
+	consumer->op = merged.op;
+	consumer->nsrc = merged.nsrc;
+	memcpy(consumer->src, merged.src, sizeof(merged.src));
+	memcpy(consumer->attr, merged.attr, sizeof(merged.attr));
+	return true;
+}
+
+cg_status cg__fuse(cg_graph *g, const bool *keep)
+{
+	bool *needed = calloc((size_t)g->count + 1, sizeof(*needed));
+	int *users;
+
+	if (needed == NULL)
+		return cg__fail(g->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
+	for (int i = g->count - 1; i >= 0; i--) {
+		needed[i] |= keep[i];
+		for (int s = 0; needed[i] && s < g->node[i]->nsrc; s++)
+			needed[g->node[i]->src[s]->id] = true;
+	}
+	users = count_users(g, needed);
+	free(needed);
+	if (users == NULL)
+		return cg__fail(g->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
+	for (int i = 0; i < g->count; i++) {
+		cg_tensor *t = g->node[i];
+
+		if (users[i] + keep[i] > 0 && t->nsrc > 0 && allowed(g, t->src[0], t))
+			try_fuse(t, keep, users);
+	}
+	free(users);
+	return CG_OK;
+}

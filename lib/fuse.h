@@ -1,0 +1,11 @@
+/* Fusion: a table of pairs that may become one node. */
+#ifndef CG_FUSE_H
+#define CG_FUSE_H
+
+#include "graph.h"
+
+/* Rewrites the nodes of `g` in place; `keep` (indexed by node id) marks tensors that must stay as they are because
+ * somebody reads them. CG_FUSE=-name leaves a row out. */
+cg_status cg__fuse(cg_graph *g, const bool *keep);
+
+#endif

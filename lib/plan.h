@@ -1,0 +1,58 @@
+/* A step as a list of launches over an arena. */
+#ifndef CG_PLAN_H
+#define CG_PLAN_H
+
+#include "arena.h"
+#include "graph.h"
+#include "kernel.h"
+
+enum cg__launch_kind { CG__KERNEL, CG__CALL, CG__ZERO };
+
+struct cg__launch {
+	enum cg__launch_kind kind;
+	const cg_tensor *node;
+	const char *file, *name;	/* static strings of the operation */
+	char *options;
+	struct cg__range range;
+	struct cg__arg *arg;
+	int args;
+	cl_kernel kernel;
+	cg__call_fn fn;
+	void *blob;
+	void **mem;			/* CALL: buffers of the arguments */
+	double flops, seconds;
+};
+
+struct cg_plan {
+	cg_ctx *ctx;
+	cg_graph *graph;
+	bool *keep;			/* by node id: read from outside */
+	struct cg__launch *launch;
+	int launches, launches_size;
+	cg_tensor **temp;		/* scratch; ids follow the graph's */
+	int temps, temps_size;
+	struct cg__slot *slot;
+	int slots;
+	int *slot_of;			/* by id; -1: not in the arena */
+	struct cg__layout layout;
+	cl_mem *bank;			/* checking mode: one a slot, else one a bank */
+	size_t *bank_bytes;
+	int banks;
+	cl_mem *sub;			/* by slot */
+	cl_mem *grad_sub;		/* by id: places in the gradient buffer */
+	bool prepared;
+	cg_status failed;
+};
+
+struct cg__emit {
+	cg_plan *plan;
+	const cg_tensor *node;
+};
+
+/* The buffer of a tensor once the plan is prepared. */
+cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t);
+/* check.c: what CG_GUARD and CG_NAN look at after a launch. */
+cg_status cg__check_poison(cg_plan *p, int launch);
+cg_status cg__check_launch(cg_plan *p, int launch);
+
+#endif

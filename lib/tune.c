@@ -1,0 +1,78 @@
+#include "tune.h"
+
+#include "ctx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* name in a tune file, field */
+#define FIELDS(X) \
+	X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit)
+
+/* A device is a difference laid over the generic row: fields of -1 keep what was there. */
+struct row {
+	const char *vendor;	/* a part of the platform's or device's vendor, "" for any */
+	bool cpu, gpu;		/* device types it is for */
+	int group, warp, groups_per_unit;
+};
+
+static const struct row rows[] = {
+	{"", true, false, 64, 1, 64},
+	{"", false, true, 256, 1, 16},
+	{"NVIDIA", false, true, 256, 32, 16},
+	{"Advanced Micro", false, true, 256, 64, 16},
+	{"Intel", false, true, 128, 8, 16},
+};
+
+static cg_status read_file(cg_ctx *ctx, const char *path, struct cg__tune *t)
+{
+	FILE *f = fopen(path, "r");
+	char line[256], name[64];
+	int value, number = 0;
+	cg_status status = CG_OK;
+
+	if (f == NULL)
+		return cg__fail(ctx, CG_ERR_FILE, "CG_TUNE: cannot open %s", path);
+	while (status == CG_OK && fgets(line, sizeof(line), f) != NULL) {
+		number++;
+		if (line[0] == '#' || line[0] == '\n')
+			continue;
+		if (sscanf(line, "%63s %d", name, &value) != 2)
+			status = cg__fail(ctx, CG_ERR_FORMAT, "%s:%d: expected `name value`", path, number);
+#define X(field) \
+		else if (strcmp(name, #field) == 0) \
+			t->field = value;
+		FIELDS(X)
+#undef X
+		else
+			status = cg__fail(ctx, CG_ERR_FORMAT, "%s:%d: unknown parameter %s", path, number, name);
+	}
+	fclose(f);
+	return status;
+}
+
+cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tune *t)
+{
+	/* A device whose local memory is plain memory gains nothing from tiles and barriers. */
+	t->cpu_family = info->is_cpu || !info->local_is_real;
+	if (ctx->env.family[0])
+		t->cpu_family = strcmp(ctx->env.family, "cpu") == 0;
+	t->clblast = !t->cpu_family;
+	t->vector_width = info->vector_width >= 16 ? 16 : info->vector_width >= 8 ? 8 : 4;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+
+		if (!(t->cpu_family ? r->cpu : r->gpu) || strstr(info->vendor, r->vendor) == NULL)
+			continue;
+		/* the warp is a fact of hardware: a CPU that plays GPU has none */
+		t->group = r->group;
+		t->warp = info->is_gpu ? r->warp : 1;
+		t->groups_per_unit = r->groups_per_unit;
+	}
+	if ((size_t)t->group > info->max_work_group)
+		t->group = (int)info->max_work_group;
+	if (ctx->env.gemm[0])
+		t->clblast = strcmp(ctx->env.gemm, "clblast") == 0;
+	return ctx->env.tune[0] ? read_file(ctx, ctx->env.tune, t) : CG_OK;
+}

@@ -1,0 +1,20 @@
+/* Facts of a device -> one row of parameters. No file above kernel.c and gemm.c names a vendor. */
+#ifndef CG_TUNE_H
+#define CG_TUNE_H
+
+#include "error.h"
+
+struct cg__tune {
+	bool cpu_family;	/* CPU style: work-items are tasks; GPU style: work-groups are */
+	bool clblast;		/* matrix products by CLBlast, else our kernels */
+	int vector_width;	/* CPU family: floats in one vector register */
+	int group;		/* GPU family: items in a work-group */
+	int warp;		/* GPU family: items that run together; 1 if unknown */
+	int groups_per_unit;	/* how many groups (GPU) or tasks (CPU) a launch offers each compute unit at most */
+};
+
+/* The row of this device: the generic one, what differs laid over it, then CG_FAMILY, CG_GEMM and the file CG_TUNE
+ * (`name value` a line; CG_ERR_FILE, CG_ERR_FORMAT). */
+cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tune *tune);
+
+#endif
