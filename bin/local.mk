@@ -15,8 +15,7 @@ bin_libfer_la_SOURCES = \
 	bin/metrics.c bin/metrics.h \
 	bin/progress.c bin/progress.h \
 	bin/random.h \
-	bin/report.c \
-	bin/report.h \
+	bin/report.c bin/report.h \
 	bin/report_print.c \
 	bin/synth.h
 bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm

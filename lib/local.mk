@@ -6,10 +6,31 @@ include_HEADERS = lib/clgrad.h
 # Everything, private names included: what tests link with. libclgrad is the same with the public names.
 noinst_LTLIBRARIES += lib/libcore.la
 lib_libcore_la_SOURCES = \
+	lib/arena.c lib/arena.h \
+	lib/autodiff.c \
+	lib/check.c \
 	lib/clgrad.h \
-	lib/error.h \
-	lib/gemm.h \
-	lib/op.h
+	lib/ctx.h \
+	lib/device.c lib/device.h \
+	lib/emit.c \
+	lib/env.c lib/env.h \
+	lib/error.c lib/error.h \
+	lib/fuse.c lib/fuse.h \
+	lib/gemm.c lib/gemm.h \
+	lib/graph.c lib/graph.h \
+	lib/kernel.c lib/kernel.h \
+	lib/op.h \
+	lib/op/act.c \
+	lib/op/augment.c \
+	lib/op/dropout.c \
+	lib/op/ewise.c \
+	lib/op/loss.c \
+	lib/op/shape.c \
+	lib/op/softmax.c \
+	lib/open.c \
+	lib/params.c lib/params.h \
+	lib/plan.c lib/plan.h \
+	lib/tune.c lib/tune.h
 
 nodist_lib_libcore_la_SOURCES = lib/cl_sources.c
 lib_libcore_la_LIBADD = $(CLBLAST_LIBS) $(OPENCL_LIBS) -lm
@@ -21,7 +42,15 @@ lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-export-symbols-regex '^cg_[^_]'
 
 cl_sources = \
-	cl/common.cl
+	cl/common.cl \
+	cl/act.cl \
+	cl/augment.cl \
+	cl/dropout.cl \
+	cl/ewise.cl \
+	cl/loss.cl \
+	cl/pool.cl \
+	cl/shape.cl \
+	cl/softmax.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

@@ -36,6 +36,7 @@ bin/synth bin/metrics bin/order
 bin/network bin/data_load
 bin/infer bin/step bin/checkpoint
 bin/report
+bin/rundir bin/evaluate
 bin/train
 bin/*
 '
