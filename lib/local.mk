@@ -21,12 +21,7 @@ lib_libcore_la_SOURCES = \
 	lib/kernel.c lib/kernel.h \
 	lib/op.h \
 	lib/op/act.c \
-	lib/op/augment.c \
-	lib/op/dropout.c \
 	lib/op/ewise.c \
-	lib/op/loss.c \
-	lib/op/shape.c \
-	lib/op/softmax.c \
 	lib/open.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h \
@@ -44,13 +39,7 @@ lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
-	cl/augment.cl \
-	cl/dropout.cl \
-	cl/ewise.cl \
-	cl/loss.cl \
-	cl/pool.cl \
-	cl/shape.cl \
-	cl/softmax.cl
+	cl/ewise.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

@@ -32,6 +32,9 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/run-programs.sh \
 	tests/style.sh
 
+# What PyTorch computed, and the script that asked it.
+EXTRA_DIST +=
+
 TEST_EXTENSIONS = .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(tap_driver)
