@@ -1,0 +1,215 @@
+#include "rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json.h"
+
+const char *rundir_path(char path[RUNDIR_PATH], const char *dir, const char *name)
+{
+	snprintf(path, RUNDIR_PATH, "%s/%s", dir, name);
+	return path;
+}
+
+void rundir_name(char path[RUNDIR_PATH], const char *model)
+{
+	time_t now = time(NULL);
+	struct tm local;
+	char stamp[32];
+
+	localtime_r(&now, &local);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &local);
+	snprintf(path, RUNDIR_PATH, "runs/%s-%s", model, stamp);
+}
+
+bool rundir_newest(char path[RUNDIR_PATH])
+{
+	DIR *runs = opendir("runs");
+	struct timespec newest = { 0 };
+	bool found = false;
+	struct dirent *entry;
+
+	while (runs && (entry = readdir(runs)) != NULL) {
+		char file[RUNDIR_PATH];
+		struct stat st;
+
+		snprintf(file, sizeof(file), "runs/%s/last.safetensors", entry->d_name);
+		if (entry->d_name[0] == '.' || stat(file, &st))
+			continue;
+		if (found && (st.st_mtim.tv_sec < newest.tv_sec ||
+			      (st.st_mtim.tv_sec == newest.tv_sec &&
+			       st.st_mtim.tv_nsec < newest.tv_nsec)))
+			continue;
+		snprintf(path, RUNDIR_PATH, "runs/%s", entry->d_name);
+		newest = st.st_mtim;
+		found = true;
+	}
+	if (runs)
+		closedir(runs);
+	return found;
+}
+
+/* --- making the folder --- */
+
+static bool is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	bool empty = true;
+
+	while (d && (entry = readdir(d)) != NULL)
+		empty = empty && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."));
+	if (d)
+		closedir(d);
+	return empty;
+}
+
+int rundir_check(const struct cli *c, const char *dir, bool overwrite)
+{
+	struct stat st;
+
+	if (stat(dir, &st))
+		return -1;
+	if (!S_ISDIR(st.st_mode))
+		return cli_fail(c, CLI_USAGE, "%s: exists and is no folder", dir);
+	if (!overwrite && !is_empty(dir))
+		return cli_fail(c, CLI_USAGE,
+				"%s: is not empty; --resume goes on with it, --overwrite replaces it",
+				dir);
+	return -1;
+}
+
+static int make_parents(char *path)
+{
+	for (char *p = path + 1; *p; p++) {
+		int failed;
+
+		if (*p != '/')
+			continue;
+		*p = 0;
+		failed = mkdir(path, 0777) && errno != EEXIST;
+		*p = '/';
+		if (failed)
+			return -1;
+	}
+	return mkdir(path, 0777) && errno != EEXIST ? -1 : 0;
+}
+
+int rundir_folder(const struct cli *c, const char *dir)
+{
+	char path[RUNDIR_PATH];
+
+	snprintf(path, sizeof(path), "%s", dir);
+	return make_parents(path) ? cli_fail(c, CLI_RUNTIME, "%s: %s", dir, strerror(errno)) : -1;
+}
+
+int rundir_make(const struct cli *c, const char *dir, bool overwrite)
+{
+	static const char *const files[] = { "args.ini", "env.json", "train.log", "summary.csv",
+					     "metrics.json", "confusion.csv", "predictions.csv",
+					     "last.safetensors", "best.safetensors" };
+	char path[RUNDIR_PATH];
+	int status = rundir_check(c, dir, overwrite);
+
+	if (status < 0)
+		status = rundir_folder(c, dir);
+	if (status >= 0)
+		return status;
+	for (size_t i = 0; overwrite && i < sizeof(files) / sizeof(*files); i++)
+		if (unlink(rundir_path(path, dir, files[i])) && errno != ENOENT)
+			return cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	return -1;
+}
+
+int rundir_log(struct cli *c, const char *dir)
+{
+	char path[RUNDIR_PATH];
+
+	c->log = fopen(rundir_path(path, dir, "train.log"), "a");
+	return c->log ? -1 : cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+}
+
+/* --- args.ini and env.json --- */
+
+static void device_json(struct json *j, const cg_ctx *ctx)
+{
+	const cg_device_info *d = cg_device(ctx);
+
+	json_object(j, "device");
+	json_text(j, "name", d->name);
+	json_text(j, "vendor", d->vendor);
+	json_text(j, "platform", d->platform_name);
+	json_text(j, "version", d->version);
+	json_text(j, "driver", d->driver);
+	json_int(j, "compute_units", d->compute_units);
+	json_int(j, "global_bytes", (int64_t)d->global_bytes);
+	json_text(j, "kernels", cg_family(ctx));
+	json_text(j, "matrix_products", cg_gemm_backend(ctx));
+	json_end(j);
+}
+
+static void data_json(struct json *j, const struct cli *c, const struct dataset *d,
+		      const struct data_facts *facts)
+{
+	char hash[17];
+
+	snprintf(hash, sizeof(hash), "%016" PRIx64, d->hash);
+	json_object(j, "data");
+	json_text(j, "source", cli_text(c, "data"));
+	json_text(j, "hash", hash);
+	json_object(j, "rows");
+	for (int i = 0; i < SPLITS; i++)
+		json_int(j, data_split_names[i], facts->n[i]);
+	json_end(j);
+	json_int(j, "blank", facts->blank);
+	json_int(j, "distinct", facts->distinct);
+	json_int(j, "repeats", facts->repeats);
+	json_int(j, "groups_of_repeats", facts->groups);
+	json_int(j, "groups_with_contradicting_labels", facts->conflict_groups);
+	json_object(j, "without_twins");
+	for (int i = 0; i < SPLITS; i++)
+		json_int(j, data_split_names[i], facts->without_twins[i]);
+	json_end(j);
+	json_end(j);
+}
+
+static int write_env(const struct cli *c, const char *path, const cg_ctx *ctx,
+		     const struct dataset *d)
+{
+	struct data_facts facts;
+	struct json j;
+	FILE *file;
+	int failed;
+
+	if (data_facts(d, &facts) != DATA_OK)
+		return cli_fail(c, CLI_RUNTIME, "out of memory");
+	file = fopen(path, "w");
+	if (!file)
+		return cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	json_open(&j, file);
+	json_object(&j, NULL);
+	json_text(&j, "program", c->program->name);
+	json_text(&j, "clgrad", cg_version());
+	device_json(&j, ctx);
+	data_json(&j, c, d, &facts);
+	json_end(&j);
+	failed = json_close(&j);
+	if (fclose(file) || failed)
+		return cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	return -1;
+}
+
+int rundir_describe(const struct cli *c, const char *dir, const cg_ctx *ctx,
+		    const struct dataset *d)
+{
+	char path[RUNDIR_PATH];
+
+	if (cli_write_ini(c, rundir_path(path, dir, "args.ini")))
+		return cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	return write_env(c, rundir_path(path, dir, "env.json"), ctx, d);
+}
