@@ -162,9 +162,9 @@ void sum_part(__global const float *x, __global float *part, int n, int chunks, 
 			s += square ? x[i] * x[i] : x[i];
 		lane[id] = s;
 		barrier(CLK_LOCAL_MEM_FENCE);
-		for (int k = CG_GROUP, half = (k + 1) / 2; k > 1; k = half, half = (k + 1) / 2) {
-			if (id < k - half)
-				lane[id] += lane[id + half];
+		for (int k = CG_GROUP, h = (k + 1) / 2; k > 1; k = h, h = (k + 1) / 2) {
+			if (id < k - h)
+				lane[id] += lane[id + h];
 			barrier(CLK_LOCAL_MEM_FENCE);
 		}
 		if (id == 0)

@@ -418,7 +418,7 @@ typedef enum cg_sched_kind { CG_SCHED_CONST, CG_SCHED_ONECYCLE, CG_SCHED_COSINE,
 typedef struct cg_sched {
 	cg_sched_kind kind;
 	float lr;		/* peak */
-	float min_lr;		/* floor of cosine and plateau; onecycle ends at lr/1e4 or this */
+	float min_lr;		/* floor of cosine and plateau; onecycle ends at lr/25e4 or this */
 	uint64_t steps, warmup;	/* whole length and linear warm-up, in steps; onecycle's rise is 30 % of steps */
 	float factor;		/* plateau: lr *= factor (0 means .5) after `patience` epochs without a better value */
 	int patience;

@@ -1,0 +1,118 @@
+/*
+ * One launch updates all parameters: a table of chunks {place in w, place in g, length, 1 if decayed}, h the numbers
+ * of this step. Gaps between parameters are never touched.
+ */
+enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE };
+
+/* g_sum = (FIRST ? 0 : g_sum) + SHARE g: gradients of several runs */
+__kernel CG_SINGLE void gather_grads(__global const float *g, __global float *g_sum, __global const float *h, int n)
+{
+	if (h[FIRST] != 0.0f) {
+		CG_MAP1(g_sum, n, g, R = X * h[SHARE];)
+	} else {
+		CG_MAP2(g_sum, n, g, g_sum, R = X * h[SHARE] + Y;)
+	}
+}
+
+/* norm[0] = |g| before clipping, norm[1] = factor for g, or 0 where the norm is not finite */
+__kernel CG_SINGLE void clip_factor(__global const float *part, __global const float *h, __global float *norm, int chunks)
+{
+	float sum = 0;
+
+	if (get_global_id(0) != 0)
+		return;
+	for (int c = 0; c < chunks; c++)
+		sum += part[c];
+	sum = sqrt(sum);
+	norm[0] = sum;
+	norm[1] = !isfinite(sum) ? 0.0f : h[CLIP] > 0.0f && sum > h[CLIP] ? h[CLIP] / sum : 1.0f;
+}
+
+/* STEP is run for each element, as vectors on CPUs, with W, G (clipped), M, V loaded and then stored. */
+#if CG_CPU
+#define EACH(STEP) \
+	int i = 0; \
+	for (; i + CG_VW <= c.z; i += CG_VW) { \
+		typedef vfloat T; \
+		T W = VLOAD(0, wp + i), G = VLOAD(0, gp + i) * factor, M = VLOAD(0, mp + i), V = VLOAD(0, vp + i); \
+		STEP VSTORE(W, 0, wp + i); \
+		VSTORE(M, 0, mp + i); \
+		if (TWO_MOMENTS) \
+			VSTORE(V, 0, vp + i); \
+		if (average > 0.0f) \
+			VSTORE(average * VLOAD(0, ep + i) + (1.0f - average) * W, 0, ep + i); \
+	} \
+	SCALARS(STEP, 1)
+#else
+#define EACH(STEP) \
+	int i = (int)get_local_id(0); \
+	SCALARS(STEP, (int)get_local_size(0))
+#endif
+#define SCALARS(STEP, by) \
+	for (; i < c.z; i += by) { \
+		typedef float T; \
+		T W = wp[i], G = gp[i] * factor, M = mp[i], V = vp[i]; \
+		STEP wp[i] = W; \
+		mp[i] = M; \
+		if (TWO_MOMENTS) \
+			vp[i] = V; \
+		if (average > 0.0f) \
+			ep[i] = average * ep[i] + (1.0f - average) * W; \
+	}
+#define CHUNK \
+	const int4 c = chunk[t]; \
+	__global float *wp = w + c.x, *mp = m + c.x, *vp = v + c.x, *ep = e + c.x; \
+	__global const float *gp = g + c.y; \
+	const float decay = c.w ? h[DECAY] : 0.0f;
+
+/* m = mu m + g + wd w;  w -= lr (g + wd w + mu m) with Nesterov, lr m without. v is not used. */
+__kernel CG_SINGLE void sgd(__global const int4 *chunk, __global float *w, __global const float *g, __global float *m,
+			    __global float *v, __global float *e, __global const float *h, __global const float *norm,
+			    int chunks, int nesterov)
+{
+	const float lr = h[LR], mu = h[BETA1], average = h[EMA], factor = norm[1];
+
+	if (h[UPDATE] == 0.0f || factor == 0.0f)
+		return;
+#define TWO_MOMENTS 0
+	CG_TASK(t, chunks) {
+		CHUNK
+		if (nesterov) {
+			EACH(G += decay * W; M = mu * M + G; W -= lr * (G + mu * M);)
+		} else {
+			EACH(G += decay * W; M = mu * M + G; W -= lr * M;)
+		}
+	}
+#undef TWO_MOMENTS
+}
+
+/* Adam, with weight decay in the gradient or (decoupled) beside it */
+__kernel CG_SINGLE void adam(__global const int4 *chunk, __global float *w, __global const float *g, __global float *m,
+			     __global float *v, __global float *e, __global const float *h, __global const float *norm,
+			     int chunks, int decoupled)
+{
+	const float lr = h[LR], b1 = h[BETA1], b2 = h[BETA2], eps = h[EPS], average = h[EMA], factor = norm[1];
+	const float c1 = 1.0f / h[BIAS1], c2 = 1.0f / h[BIAS2];
+
+	if (h[UPDATE] == 0.0f || factor == 0.0f)
+		return;
+#define TWO_MOMENTS 1
+	CG_TASK(t, chunks) {
+		CHUNK
+		const float coupled = decoupled ? 0.0f : decay, shrink = decoupled ? 1.0f - lr * decay : 1.0f;
+
+		EACH(G += coupled * W; M = b1 * M + (1.0f - b1) * G; V = b2 * V + (1.0f - b2) * G * G;
+		     W = W * shrink - lr * c1 * M / (sqrt(V * c2) + eps);)
+	}
+#undef TWO_MOMENTS
+}
+
+__kernel CG_SINGLE void swap(__global float *a, __global float *b, int n)
+{
+	CG_FOR(i, n) {
+		const float x = a[i];
+
+		a[i] = b[i];
+		b[i] = x;
+	}
+}

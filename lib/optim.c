@@ -1,0 +1,379 @@
+/*
+ * Optimisers: two or three launches for all parameters, over buffers that lie like the parameters. The numbers of
+ * a step (learning rate, bias corrections, ...) are in a small array, so that the plan replays unchanged.
+ */
+#include "arena.h"
+#include "params.h"
+#include "plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE, NUMBERS = 16 };
+enum { CHUNK = 16384 };
+
+struct cg_optim {
+	cg_params *params;
+	cg_optim_config config;
+	uint64_t runs, updates;		/* cg_optim_step calls, and those that ended in an update */
+	cg_array *m, *v, *average, *grad_sum, *chunks, *numbers, *norm;
+	int chunk_count;
+	cg_plan *swap;			/* made on first use */
+	cg_graph *swap_graph;
+};
+
+static cg_array *like_weights(cg_optim *o, const char *name)
+{
+	return cg_array_new(o->params->ctx, name, CG_FLOAT32, 1, &o->params->weights->count);
+}
+
+static cg_status make_arrays(cg_optim *o)
+{
+	cg_ctx *ctx = o->params->ctx;
+
+	o->m = like_weights(o, "optim.m");
+	o->v = o->config.kind == CG_SGD ? NULL : like_weights(o, "optim.v");
+	o->average = o->config.ema > 0 ? like_weights(o, "optim.ema") : NULL;
+	o->numbers = cg_array_new(ctx, "optim.numbers", CG_FLOAT32, 1, (int64_t[]){NUMBERS});
+	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){2});
+	if (o->average && clEnqueueCopyBuffer(ctx->queue, o->params->weights->mem, o->average->mem, 0, 0,
+					      o->average->bytes, 0, NULL, NULL) != CL_SUCCESS)
+		return cg__fail(ctx, CG_ERR_OPENCL, "optim: cannot copy the weights");
+	return cg_error_status(ctx);
+}
+
+cg_optim *cg_optim_new(cg_params *p, const cg_optim_config *config)
+{
+	cg_optim *o;
+
+	if (!p->ready) {
+		cg__fail(p->ctx, CG_ERR_STATE, "optim: cg_params_init comes first");
+		return NULL;
+	}
+	o = calloc(1, sizeof(*o));
+	if (o == NULL) {
+		cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
+		return NULL;
+	}
+	o->params = p;
+	o->config = *config;
+	if (o->config.beta1 == 0)
+		o->config.beta1 = .9f;
+	if (o->config.beta2 == 0)
+		o->config.beta2 = .999f;
+	if (o->config.eps == 0)
+		o->config.eps = 1e-8f;
+	if (o->config.accumulate < 1)
+		o->config.accumulate = 1;
+	if (make_arrays(o) != CG_OK) {
+		cg_optim_free(o);
+		return NULL;
+	}
+	return o;
+}
+
+void cg_optim_free(cg_optim *o)
+{
+	if (o == NULL)
+		return;
+	cg_plan_free(o->swap);
+	cg_graph_free(o->swap_graph);
+	cg_array_free(o->m);
+	cg_array_free(o->v);
+	cg_array_free(o->average);
+	cg_array_free(o->grad_sum);
+	cg_array_free(o->chunks);
+	cg_array_free(o->numbers);
+	cg_array_free(o->norm);
+	free(o);
+}
+
+/* ---- the update as a node ------------------------------------------------------------------------ */
+
+enum { SRC_CHUNKS, SRC_W, SRC_G, SRC_M, SRC_V, SRC_E, SRC_H, SRC_NORM };
+
+struct attr {
+	cg_optim *o;
+	cg_tensor *sum;		/* NULL unless gradients are accumulated */
+};
+
+static int64_t norm_chunks(int64_t n)
+{
+	return n / 16384 < 1 ? 1 : n / 16384 > 512 ? 512 : n / 16384;
+}
+
+static cg_status emit_norm(struct cg__emit *e, const cg_tensor *g, const cg_tensor *y)
+{
+	int64_t n = cg__count(g), chunks = norm_chunks(n);
+	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks);
+
+	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX), IN(g), OUT(part), INT(n),
+		       INT(chunks), INT(1)));
+	return CG__LAUNCH(e, "optim", NULL, "clip_factor", cg__range_1d(1, 1), IN(part), IN(y->src[SRC_H]),
+			  OUT(y->src[SRC_NORM]), INT(chunks));
+}
+
+static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct attr *a = cg__attr(y);
+	const cg_tensor *g = y->src[SRC_G];
+	const cg_optim_config *c = &a->o->config;
+	bool sgd = c->kind == CG_SGD;
+
+	if (a->sum) {
+		TRY(CG__LAUNCH(e, "optim", NULL, "gather_grads", cg__range_elements(e, cg__count(g)), IN(g),
+			       UPDATE(a->sum), IN(y->src[SRC_H]), INT(cg__count(g))));
+		g = a->sum;
+	}
+	TRY(emit_norm(e, g, y));
+	return CG__LAUNCH(e, "optim", NULL, sgd ? "sgd" : "adam", cg__range_tasks(e, a->o->chunk_count, 256),
+			  IN(y->src[SRC_CHUNKS]), UPDATE(y->src[SRC_W]), IN(g), UPDATE(y->src[SRC_M]),
+			  UPDATE(y->src[SRC_V]), UPDATE(y->src[SRC_E]), IN(y->src[SRC_H]), IN(y->src[SRC_NORM]),
+			  INT(a->o->chunk_count), INT(sgd ? c->nesterov : c->kind == CG_ADAMW));
+}
+
+static const struct cg_op update_op = {.name = "update", .flags = CG__EFFECT, .emit = emit_update};
+
+static int count_chunks(const cg_params *p)
+{
+	int n = 0;
+
+	for (int i = 0; i < p->count; i++)
+		if (p->array[i]->grad_offset >= 0)
+			n += (int)((p->array[i]->count + CHUNK - 1) / CHUNK);
+	return n;
+}
+
+/* Parameters without a gradient (frozen, or not part of this graph) have no chunk. */
+static cg_status make_chunks(cg_optim *o)
+{
+	const cg_params *p = o->params;
+	int n = count_chunks(p), at = 0;
+	int32_t *host;
+	cg_status status;
+
+	if (n == 0)
+		return cg__fail(p->ctx, CG_ERR_STATE, "optim: no parameter has a gradient");
+	host = malloc((size_t)n * 4 * sizeof(*host));
+	if (host == NULL)
+		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
+	for (int i = 0; i < p->count; i++) {
+		const cg_array *a = p->array[i];
+
+		for (int64_t from = 0; a->grad_offset >= 0 && from < a->count; from += CHUNK, at++) {
+			int64_t left = a->count - from;
+
+			host[4 * at] = (int32_t)(a->offset + from);
+			host[4 * at + 1] = (int32_t)(a->grad_offset + from);
+			host[4 * at + 2] = (int32_t)(left < CHUNK ? left : CHUNK);
+			host[4 * at + 3] = !(a->flags & CG_PARAM_NO_DECAY);
+		}
+	}
+	cg_array_free(o->chunks);
+	o->chunk_count = n;
+	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){n, 4});
+	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes) : cg_error_status(p->ctx);
+	free(host);
+	return status;
+}
+
+cg_status cg_optim_update(cg_optim *o, cg_graph *g)
+{
+	cg_params *p = o->params;
+	struct attr a = {.o = o};
+	cg_tensor *src[8];
+
+	if (g->params != p)
+		return cg__fail(p->ctx, CG_ERR_STATE, "optim: cg_backward with these parameters comes first");
+	TRY(cg__params_alloc_grads(p));
+	TRY(make_chunks(o));
+	if (o->config.accumulate > 1) {
+		if (o->grad_sum == NULL)
+			o->grad_sum = cg_array_new(p->ctx, "optim.grad_sum", CG_FLOAT32, 1, &p->grads->count);
+		a.sum = cg_use(g, o->grad_sum);
+	}
+	src[SRC_CHUNKS] = cg_use(g, o->chunks);
+	src[SRC_W] = cg_use(g, p->weights);
+	src[SRC_G] = cg_use(g, p->grads);
+	src[SRC_M] = cg_use(g, o->m);
+	src[SRC_V] = cg_use(g, o->v ? o->v : o->m);
+	src[SRC_E] = cg_use(g, o->average ? o->average : o->m);
+	src[SRC_H] = cg_use(g, o->numbers);
+	src[SRC_NORM] = cg_use(g, o->norm);
+	return cg__effect(cg__node(&update_op, CG_FLOAT32, 1, (int64_t[]){1}, 8, src, &a, sizeof(a)));
+}
+
+cg_status cg_optim_step(cg_optim *o, float lr)
+{
+	const cg_optim_config *c = &o->config;
+	float h[NUMBERS] = {0};
+	int k = (int)(o->runs % (uint64_t)c->accumulate);
+	bool update = k == c->accumulate - 1;
+	double t;
+
+	o->runs++;
+	o->updates += update;
+	t = (double)o->updates;
+	h[LR] = lr;
+	h[DECAY] = c->weight_decay;
+	h[BETA1] = c->kind == CG_SGD ? c->momentum : c->beta1;
+	h[BETA2] = c->beta2;
+	h[EPS] = c->eps;
+	h[BIAS1] = (float)(1 - pow(c->beta1, t));
+	h[BIAS2] = (float)(1 - pow(c->beta2, t));
+	h[CLIP] = c->clip_norm;
+	h[EMA] = c->ema;
+	h[UPDATE] = update;
+	h[FIRST] = k == 0;
+	h[SHARE] = 1 / (float)c->accumulate;
+	return cg_array_write(o->numbers, h, sizeof(h));
+}
+
+uint64_t cg_optim_steps(const cg_optim *o)
+{
+	return o->updates;
+}
+
+cg_status cg_optim_grad_norm(cg_optim *o, float *norm)
+{
+	float both[2] = {0};
+	cg_status status = cg_array_read(o->norm, both, sizeof(both));
+
+	*norm = both[0];
+	return status;
+}
+
+/* ---- exchanging weights and average ---------------------------------------------------------------- */
+
+static cg_status emit_swap(struct cg__emit *e, const cg_tensor *y)
+{
+	int64_t n = cg__count(y->src[0]);
+
+	return CG__LAUNCH(e, "optim", NULL, "swap", cg__range_elements(e, n), UPDATE(y->src[0]), UPDATE(y->src[1]),
+			  INT(n));
+}
+
+static const struct cg_op swap_op = {.name = "swap", .flags = CG__EFFECT, .emit = emit_swap};
+
+/* Only trained weights have an average; the rest (running statistics, what is frozen) is put back. */
+static cg_status swap_trained(cg_optim *o)
+{
+	const cg_params *p = o->params;
+
+	for (int i = 0; i < p->count; i++) {
+		const cg_array *a = p->array[i];
+		cl_int code;
+
+		if (a->trainable)
+			continue;
+		code = clEnqueueCopyBuffer(p->ctx->queue, p->weights->mem, o->average->mem, (size_t)a->offset * 4,
+					   (size_t)a->offset * 4, a->bytes, 0, NULL, NULL);
+		if (code != CL_SUCCESS)
+			return cg__fail_cl(p->ctx, CG_ERR_OPENCL, code, "clEnqueueCopyBuffer");
+	}
+	return cg_plan_run(o->swap);
+}
+
+cg_status cg_optim_swap_ema(cg_optim *o)
+{
+	cg_ctx *ctx = o->params->ctx;
+
+	if (o->average == NULL)
+		return cg__fail(ctx, CG_ERR_STATE, "optim: there is no average of the weights (ema is 0)");
+	if (o->swap == NULL) {
+		cg_tensor *w, *e;
+
+		o->swap_graph = cg_graph_new(ctx, CG_INFER);
+		w = cg_use(o->swap_graph, o->params->weights);
+		e = cg_use(o->swap_graph, o->average);
+		TRY(cg__effect(cg__node(&swap_op, CG_FLOAT32, 1, (int64_t[]){1}, CG__SRC(w, e), NULL, 0)));
+		o->swap = cg_plan_new(o->swap_graph, NULL, 0);
+		if (o->swap == NULL)
+			return cg_error_status(ctx);
+	}
+	return swap_trained(o);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+
+/* name, field: what there is of {m, v, average, sum of gradients} */
+static int moments(const cg_optim *o, cg_array *array[4], const char *name[4])
+{
+	cg_array *all[] = {o->m, o->v, o->average, o->grad_sum};
+	static const char *const names[] = {"m", "v", "ema", "grad_sum"};
+	int n = 0;
+
+	for (int i = 0; i < 4; i++)
+		if (all[i]) {
+			array[n] = all[i];
+			name[n++] = names[i];
+		}
+	return n;
+}
+
+cg_status cg_optim_save(cg_optim *o, cg_writer *w, const char *prefix)
+{
+	cg_array *array[4];
+	const char *name[4];
+	char key[160], value[64];
+	int n = moments(o, array, name);
+
+	snprintf(key, sizeof(key), "%sstate", prefix);
+	snprintf(value, sizeof(value), "%d %llu %llu", o->config.kind, (unsigned long long)o->runs,
+		 (unsigned long long)o->updates);
+	TRY(cg_writer_meta(w, key, value));
+	for (int i = 0; i < n; i++) {
+		void *host = malloc(array[i]->bytes);
+		cg_status status = host ? cg_array_read(array[i], host, array[i]->bytes) : CG_ERR_HOST_MEMORY;
+
+		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
+		if (status == CG_OK)
+			status = cg_writer_add(w, key, CG_FLOAT32, 1, array[i]->shape, host);
+		free(host);
+		TRY(status);
+	}
+	return CG_OK;
+}
+
+static cg_status load_moment(cg_ctx *ctx, cg_file *f, const char *key, cg_array *a)
+{
+	int i = cg_file_find(f, key);
+	int64_t shape[CG_MAX_DIM];
+	void *host;
+	cg_status status;
+
+	if (i < 0 || cg_file_dtype(f, i) != CG_FLOAT32 || cg_file_shape(f, i, shape) != 1 || shape[0] != a->count)
+		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: missing, or not of the %lld elements of this optimiser", key,
+				(long long)a->count);
+	host = malloc(a->bytes);
+	status = host ? cg_file_read(f, i, host, a->bytes) : CG_ERR_HOST_MEMORY;
+	if (status == CG_OK)
+		status = cg_array_write(a, host, a->bytes);
+	free(host);
+	return status;
+}
+
+cg_status cg_optim_load(cg_optim *o, cg_file *f, const char *prefix)
+{
+	cg_ctx *ctx = o->params->ctx;
+	cg_array *array[4];
+	const char *name[4], *value;
+	char key[160];
+	unsigned long long runs, updates;
+	int kind, n = moments(o, array, name);
+
+	snprintf(key, sizeof(key), "%sstate", prefix);
+	value = cg_file_meta(f, key);
+	if (value == NULL || sscanf(value, "%d %llu %llu", &kind, &runs, &updates) != 3)
+		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: missing: no optimiser was saved", key);
+	if (kind != (int)o->config.kind)
+		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: of another optimiser", key);
+	for (int i = 0; i < n; i++) {
+		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
+		TRY(load_moment(ctx, f, key, array[i]));
+	}
+	o->runs = runs;
+	o->updates = updates;
+	return CG_OK;
+}
