@@ -56,6 +56,7 @@ struct ref_attention {
 };
 struct ref_loss {
 	double smoothing;
+	bool weighted;		/* a third input holds class weights */
 };
 
 #endif

@@ -1,0 +1,211 @@
+/*
+ * Pooling. x [B,H,W,C] -> y [B,P,Q,C], P = (H + pad_top + pad_bottom - window_h) / stride_h + 1, Q
+ * alike; cl/pool.cl has the formulas.
+ *
+ * Max pooling's gradient needs to know which element of the window won: `index`, a further output
+ * that is written only where a gradient is asked for; one byte an element while the window has at
+ * most 256.
+ */
+#include "op.h"
+
+enum { NO_PAD_COUNT, PAD_COUNT, ADAPTIVE };
+
+/* What both directions need to know; the kernels' GEOMETRY. */
+struct geometry {
+	int64_t H, W, C, P, Q;
+	int32_t R, S, stride_h, stride_w, top, left, bottom, right;
+	int32_t flag;
+};
+
+#define GEOMETRY(B, g) \
+	INT(B), INT((g)->H), INT((g)->W), INT((g)->C), INT((g)->P), INT((g)->Q), INT((g)->R), \
+		INT((g)->S), INT((g)->stride_h), INT((g)->stride_w), INT((g)->top), \
+		INT((g)->left), INT((g)->bottom), INT((g)->right), INT((g)->flag)
+
+/* A task is a row of x or y on CPUs; an element elsewhere. */
+static struct cg__range range(const struct cg__emit *e, const cg_tensor *y)
+{
+	if (cg__is_cpu(e))
+		return cg__range_tasks(e, y->shape[0] * y->shape[1], 1);
+	return cg__range_elements(e, cg__count(y));
+}
+
+/* ---- shapes ------------------------------------------------------------------------------ */
+
+static int64_t outputs(int64_t H, int R, int stride, int before, int after, bool up)
+{
+	int64_t room = H + before + after - R, P;
+
+	if (room < 0)
+		return 0;
+	P = (room + (up ? stride - 1 : 0)) / stride + 1;
+	return up && (P - 1) * stride - before >= H ? P - 1 : P;
+}
+
+static bool bad_config(const cg_pool_config *c)
+{
+	return c->window_h < 1 || c->window_w < 1 || c->stride_h < 0 || c->stride_w < 0 ||
+		c->pad_top < 0 || c->pad_left < 0 || c->pad_bottom < 0 || c->pad_right < 0 ||
+		c->pad_top >= c->window_h || c->pad_bottom >= c->window_h ||
+		c->pad_left >= c->window_w || c->pad_right >= c->window_w;
+}
+
+/* Fills *g and the shape of y; false with the error recorded. */
+static bool lay_out(cg_tensor *x, const char *op, const cg_pool_config *c, struct geometry *g)
+{
+	char text[64];
+
+	if (x->ndim != 4 || x->dtype != CG_FLOAT32) {
+		cg__fail_tensor(x, CG_ERR_SHAPE, "%s: x is %s, not B x H x W x C floats", op,
+			cg__shape_text(x, text));
+		return false;
+	}
+	if (bad_config(c)) {
+		cg__fail_tensor(x, CG_ERR_ARGUMENT,
+			"%s: window %dx%d, stride %dx%d, padding %d,%d,%d,%d do not go together",
+			op, c->window_h, c->window_w, c->stride_h, c->stride_w, c->pad_top,
+			c->pad_left, c->pad_bottom, c->pad_right);
+		return false;
+	}
+	*g = (struct geometry){ .H = x->shape[1],
+		.W = x->shape[2],
+		.C = x->shape[3],
+		.R = c->window_h,
+		.S = c->window_w,
+		.stride_h = c->stride_h ? c->stride_h : c->window_h,
+		.stride_w = c->stride_w ? c->stride_w : c->window_w,
+		.top = c->pad_top,
+		.left = c->pad_left,
+		.bottom = c->pad_bottom,
+		.right = c->pad_right };
+	g->P = outputs(g->H, g->R, g->stride_h, g->top, g->bottom, c->ceil_mode);
+	g->Q = outputs(g->W, g->S, g->stride_w, g->left, g->right, c->ceil_mode);
+	if (g->P < 1 || g->Q < 1) {
+		cg__fail_tensor(x, CG_ERR_SHAPE, "%s: window %dx%d is larger than x %s", op, g->R,
+			g->S, cg__shape_text(x, text));
+		return false;
+	}
+	return true;
+}
+
+static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geometry *g)
+{
+	int64_t shape[] = { x->shape[0], g->P, g->Q, g->C };
+
+	return cg__node(op, CG_FLOAT32, 4, shape, CG__SRC(x), g, sizeof(*g));
+}
+
+/* ---- maximum ----------------------------------------------------------------------------- */
+
+static bool small_index(const struct geometry *g)
+{
+	return g->R * g->S <= 256;
+}
+
+static const char *index_option(const struct geometry *g)
+{
+	return small_index(g) ? NULL : "-DINDEX=int";
+}
+
+static cg_status max_grad_emit(struct cg__emit *e, const cg_tensor *dx)
+{
+	const struct geometry *g = cg__attr(dx);
+
+	return CG__LAUNCH(e, "pool", index_option(g), "max_pool_grad", range(e, dx), IN(dx->src[0]),
+		IN(dx->src[1]), OUT(dx), GEOMETRY(dx->shape[0], g));
+}
+
+static const struct cg_op max_pool_grad = { .name = "max_pool_grad", .emit = max_grad_emit };
+
+static cg_status max_emit(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct geometry *g = cg__attr(y);
+
+	return CG__LAUNCH(e, "pool", index_option(g), "max_pool", range(e, y), IN(y->src[0]),
+		OUT(y), OUT(y->aux[0]), GEOMETRY(y->shape[0], g));
+}
+
+static void max_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
+{
+	const struct geometry *g = cg__attr(y);
+	cg_tensor *index = cg__aux(y, 0, small_index(g) ? CG_UINT8 : CG_INT32, 4, y->shape);
+
+	dx[0] = cg__node_like(&max_pool_grad, y->src[0], CG__SRC(dy, index), g, sizeof(*g));
+}
+
+static const struct cg_op max_pool = { .name = "max_pool", .emit = max_emit, .grad = max_grad };
+
+cg_tensor *cg_max_pool(cg_tensor *x, const cg_pool_config *config)
+{
+	struct geometry g;
+
+	if (!x || !lay_out(x, "max_pool", config, &g))
+		return NULL;
+	g.flag = config->pad_zero;
+	return pooled(&max_pool, x, &g);
+}
+
+/* ---- mean -------------------------------------------------------------------------------- */
+
+static cg_status avg_grad_emit(struct cg__emit *e, const cg_tensor *dx)
+{
+	return CG__LAUNCH(e, "pool", NULL, "avg_pool_grad", range(e, dx), IN(dx->src[0]), OUT(dx),
+		GEOMETRY(dx->shape[0], (const struct geometry *)cg__attr(dx)));
+}
+
+static const struct cg_op avg_pool_grad = { .name = "avg_pool_grad", .emit = avg_grad_emit };
+
+static cg_status avg_emit(struct cg__emit *e, const cg_tensor *y)
+{
+	return CG__LAUNCH(e, "pool", NULL, "avg_pool", range(e, y), IN(y->src[0]), OUT(y),
+		GEOMETRY(y->shape[0], (const struct geometry *)cg__attr(y)));
+}
+
+static void avg_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
+{
+	dx[0] = cg__node_like(
+		&avg_pool_grad, y->src[0], CG__SRC(dy), cg__attr(y), sizeof(struct geometry));
+}
+
+static const struct cg_op avg_pool = { .name = "avg_pool", .emit = avg_emit, .grad = avg_grad };
+
+cg_tensor *cg_avg_pool(cg_tensor *x, const cg_pool_config *config)
+{
+	struct geometry g;
+
+	if (!x || !lay_out(x, "avg_pool", config, &g))
+		return NULL;
+	g.flag = config->count_pad ? PAD_COUNT : NO_PAD_COUNT;
+	return pooled(&avg_pool, x, &g);
+}
+
+cg_tensor *cg_adaptive_avg_pool(cg_tensor *x, int64_t P, int64_t Q)
+{
+	struct geometry g = {
+		.P = P, .Q = Q, .R = 1, .S = 1, .stride_h = 1, .stride_w = 1, .flag = ADAPTIVE
+	};
+	char text[64];
+
+	if (!x)
+		return NULL;
+	if (x->ndim != 4 || x->dtype != CG_FLOAT32)
+		return cg__fail_tensor(x, CG_ERR_SHAPE,
+			"adaptive_avg_pool: x is %s, not B x H x W x C floats",
+			cg__shape_text(x, text));
+	if (P < 1 || Q < 1)
+		return cg__fail_tensor(x, CG_ERR_ARGUMENT,
+			"adaptive_avg_pool: the output is %lldx%lld", (long long)P, (long long)Q);
+	if (P == x->shape[1] && Q == x->shape[2])
+		return x;
+	g.H = x->shape[1];
+	g.W = x->shape[2];
+	g.C = x->shape[3];
+	return pooled(&avg_pool, x, &g);
+}
+
+cg_tensor *cg_global_avg_pool(cg_tensor *x)
+{
+	cg_tensor *y = cg_adaptive_avg_pool(x, 1, 1);
+
+	return y ? CG_RESHAPE(y, y->shape[0], y->shape[3]) : NULL;
+}

@@ -1,0 +1,138 @@
+/*
+ * Every operation, a line a case: values and gradients (optest.h says how they are checked). Sizes
+ * lie around the edges of vectors and tiles: 1, 31..33, 63..65, primes.
+ */
+#include "optest.h"
+
+#include "tap.h"
+
+/* name, what it calls with inputs `in` */
+#define BUILD(name, call) \
+	static cg_tensor *name(cg_tensor *const *in, const void *config) \
+	{ \
+		(void)config; \
+		return call; \
+	}
+
+/* ---- elementwise ------------------------------------------------------------------------- */
+
+BUILD(add, cg_add(in[0], in[1]))
+BUILD(mul, cg_mul(in[0], in[1]))
+BUILD(scale, cg_scale(in[0], *(const float *)config))
+BUILD(bias, cg_bias(in[0], in[1]))
+BUILD(relu, cg_relu(in[0]))
+BUILD(gelu, cg_gelu(in[0]))
+BUILD(gelu_tanh, cg_gelu_tanh(in[0]))
+BUILD(sum, cg_sum(in[0]))
+BUILD(mean, cg_mean(in[0]))
+/* used twice: the gradients add up */
+BUILD(square, cg_mul(in[0], in[0]))
+BUILD(diamond, cg_add(cg_relu(in[0]), cg_scale(in[0], 3)))
+
+static const struct op_case elementwise[] = {
+	{ "add 1", add, ref_add, .in = { IN(1), IN(1) }, .linear = JOINTLY },
+	{ "add 3x67", add, ref_add, .in = { IN(3, 67), IN(3, 67) }, .linear = JOINTLY },
+	{ "add 4x31x33x5", add, ref_add, .in = { IN(4, 31, 33, 5), IN(4, 31, 33, 5) },
+		.linear = JOINTLY },
+	{ "mul 7x65", mul, ref_mul, .in = { IN(7, 65), IN(7, 65) }, .linear = EACH },
+	{ "scale 5x13", scale, ref_scale, &(float){ -1.7f }, .in = { IN(5, 13) },
+		.linear = JOINTLY },
+	{ "bias 1x1", bias, ref_bias, .in = { IN(1, 1), IN(1) }, .linear = JOINTLY },
+	{ "bias 5x3", bias, ref_bias, .in = { IN(5, 3), IN(3) }, .K = 5, .linear = JOINTLY },
+	{ "bias 2x11x13x33", bias, ref_bias, .in = { IN(2, 11, 13, 33), IN(33) }, .K = 286,
+		.linear = JOINTLY },
+	{ "bias 1031x64", bias, ref_bias, .in = { IN(1031, 64), IN(64) }, .K = 1031,
+		.linear = JOINTLY },
+	{ "bias 9x37x7, positions", bias, ref_bias, .in = { IN(9, 37, 7), IN(37, 7) }, .K = 9,
+		.linear = JOINTLY },
+	{ "relu 3x5x7", relu, ref_relu, .in = { IN_AS(AWAY, 3, 5, 7) } },
+	{ "relu 4099", relu, ref_relu, .in = { IN_AS(AWAY, 4099) } },
+	{ "gelu 3x31", gelu, ref_gelu, .in = { IN(3, 31) }, .c = 16 },
+	{ "gelu 1025, large", gelu, ref_gelu, .in = { { .shape = { 1025 }, .scale = 5 } },
+		.c = 16 },
+	{ "gelu_tanh 3x31", gelu_tanh, ref_gelu_tanh, .in = { IN(3, 31) }, .c = 16 },
+	/* 1 - tanh^2 cancels */
+	{ "gelu_tanh 1025, large", gelu_tanh, ref_gelu_tanh,
+		.in = { { .shape = { 1025 }, .scale = 5 } }, .c = 128 },
+	{ "sum 1", sum, ref_sum, .in = { IN(1) }, .linear = JOINTLY },
+	{ "sum 63x67", sum, ref_sum, .in = { IN(63, 67) }, .K = 4221, .linear = JOINTLY },
+	{ "mean 5x129", mean, ref_mean, .in = { IN(5, 129) }, .K = 645, .linear = JOINTLY },
+	{ "mean 70001", mean, ref_mean, .in = { IN(70001) }, .K = 70001, .linear = JOINTLY },
+	{ "mul of x by itself", square, .in = { IN(33) } },
+	{ "relu(x) + 3 x", diamond, .in = { IN_AS(AWAY, 65) } },
+};
+
+/* ---- pooling ----------------------------------------------------------------------------- */
+
+BUILD(max_pool, cg_max_pool(in[0], config))
+BUILD(avg_pool, cg_avg_pool(in[0], config))
+BUILD(adaptive, cg_adaptive_avg_pool(in[0], ((const int *)config)[0], ((const int *)config)[1]))
+BUILD(global_avg_pool, cg_global_avg_pool(in[0]))
+
+#define POOL(...) &(cg_pool_config){ __VA_ARGS__ }
+#define WINDOW(h, w, down, right) \
+	.window_h = (h), .window_w = (w), .stride_h = (down), .stride_w = (right)
+#define PAD(top, left, bottom, right) \
+	.pad_top = (top), .pad_left = (left), .pad_bottom = (bottom), .pad_right = (right)
+
+static const struct op_case pooling[] = {
+	{ "max_pool 1x1", max_pool, ref_max_pool, POOL(WINDOW(1, 1, 0, 0)),
+		.in = { IN_AS(DISTINCT, 1, 1, 1, 1) } },
+	{ "max_pool 2x2/2, 1 channel", max_pool, ref_max_pool, POOL(WINDOW(2, 2, 0, 0)),
+		.in = { IN_AS(DISTINCT, 2, 6, 8, 1) } },
+	{ "max_pool 2x2/2, 31 channels", max_pool, ref_max_pool, POOL(WINDOW(2, 2, 0, 0)),
+		.in = { IN_AS(DISTINCT, 2, 7, 5, 31) } },
+	{ "max_pool 2x2/2, 64 channels", max_pool, ref_max_pool, POOL(WINDOW(2, 2, 0, 0)),
+		.in = { IN_AS(DISTINCT, 3, 11, 11, 64) } },
+	{ "max_pool 3x3/2", max_pool, ref_max_pool, POOL(WINDOW(3, 3, 2, 2)),
+		.in = { IN_AS(DISTINCT, 2, 13, 11, 7) } },
+	{ "max_pool 3x3/2, pad 1", max_pool, ref_max_pool,
+		POOL(WINDOW(3, 3, 2, 2), PAD(1, 1, 1, 1)), .in = { IN_AS(DISTINCT, 1, 7, 9, 33) } },
+	{ "max_pool 3x3/2, pad 1 with zeros", max_pool, ref_max_pool,
+		POOL(WINDOW(3, 3, 2, 2), PAD(1, 1, 1, 1), .pad_zero = true),
+		.in = { { .shape = { 2, 6, 5, 17 }, .fill = DISTINCT, .shift = -40.03 } } },
+	{ "max_pool 3x3/2, rounded up", max_pool, ref_max_pool,
+		POOL(WINDOW(3, 3, 2, 2), .ceil_mode = true),
+		.in = { IN_AS(DISTINCT, 2, 6, 8, 5) } },
+	{ "max_pool 3x2/1x2, pad 2,0,1,1", max_pool, ref_max_pool,
+		POOL(WINDOW(3, 2, 1, 2), PAD(2, 0, 1, 1)), .in = { IN_AS(DISTINCT, 1, 5, 6, 19) } },
+	{ "max_pool 1x1/2", max_pool, ref_max_pool, POOL(WINDOW(1, 1, 2, 2)),
+		.in = { IN_AS(DISTINCT, 1, 5, 7, 65) } },
+	{ "max_pool 17x17, wide index", max_pool, ref_max_pool, POOL(WINDOW(17, 17, 3, 3)),
+		.in = { IN_AS(DISTINCT, 1, 19, 21, 18) } },
+	{ "avg_pool 2x2/2", avg_pool, ref_avg_pool, POOL(WINDOW(2, 2, 0, 0)),
+		.in = { IN(2, 6, 9, 3) }, .K = 4, .linear = JOINTLY },
+	{ "avg_pool 3x3/2, pad 1", avg_pool, ref_avg_pool,
+		POOL(WINDOW(3, 3, 2, 2), PAD(1, 1, 1, 1)), .in = { IN(2, 7, 9, 33) }, .K = 9,
+		.linear = JOINTLY },
+	{ "avg_pool 3x3/2, pad 1 counted", avg_pool, ref_avg_pool,
+		POOL(WINDOW(3, 3, 2, 2), PAD(1, 1, 1, 1), .count_pad = true),
+		.in = { IN(2, 7, 8, 31) }, .K = 9, .linear = JOINTLY },
+	{ "avg_pool 3x3/2, counted, rounded up", avg_pool, ref_avg_pool,
+		POOL(WINDOW(3, 3, 2, 2), PAD(1, 1, 1, 1), .count_pad = true, .ceil_mode = true),
+		.in = { IN(1, 6, 8, 64) }, .K = 9, .linear = JOINTLY },
+	{ "avg_pool 5x3/1x4, 1 channel", avg_pool, ref_avg_pool,
+		POOL(WINDOW(5, 3, 1, 4), PAD(2, 0, 2, 1)), .in = { IN(2, 7, 13, 1) }, .K = 15,
+		.linear = JOINTLY },
+	{ "adaptive_avg_pool 7x5 to 3x4", adaptive, ref_adaptive_avg_pool, (int[]){ 3, 4 },
+		.in = { IN(2, 7, 5, 19) }, .K = 12, .linear = JOINTLY },
+	{ "adaptive_avg_pool 3x2 to 5x6", adaptive, ref_adaptive_avg_pool, (int[]){ 5, 6 },
+		.in = { IN(1, 3, 2, 65) }, .K = 12, .linear = JOINTLY },
+	{ "global_avg_pool 1x1", global_avg_pool, ref_adaptive_avg_pool, .in = { IN(3, 1, 1, 5) },
+		.linear = JOINTLY },
+	{ "global_avg_pool 7x7", global_avg_pool, ref_adaptive_avg_pool, .in = { IN(3, 7, 7, 67) },
+		.K = 49, .linear = JOINTLY },
+};
+
+int main(void)
+{
+	cg_ctx *ctx = optest_open();
+
+	if (!ctx)
+		return optest_status();
+#define RUN(table) optest_run(ctx, table, (int)(sizeof(table) / sizeof(table[0])))
+	RUN(elementwise);
+	RUN(pooling);
+	cg_close(ctx);
+	return done();
+}
