@@ -1,6 +1,7 @@
 # The programs, and what they share. They see only the public header of the library.
 noinst_LTLIBRARIES += bin/libfer.la
 bin_libfer_la_SOURCES = \
+	bin/checkpoint.c bin/checkpoint.h \
 	bin/cli.c bin/cli.h \
 	bin/cli_help.c \
 	bin/cli_ini.c \
@@ -10,14 +11,25 @@ bin_libfer_la_SOURCES = \
 	bin/data_dups.c \
 	bin/data_ferplus.c \
 	bin/data_folds.c \
+	bin/engine.c bin/engine.h \
+	bin/evaluate.c bin/evaluate.h \
+	bin/infer.c bin/infer.h \
 	bin/json.c bin/json.h \
 	bin/lines.c bin/lines.h \
 	bin/metrics.c bin/metrics.h \
+	bin/network.c bin/network.h \
+	bin/order.c bin/order.h \
 	bin/progress.c bin/progress.h \
 	bin/random.h \
 	bin/report.c bin/report.h \
 	bin/report_print.c \
-	bin/synth.h
+	bin/rundir.c bin/rundir.h \
+	bin/source.c bin/source.h \
+	bin/step.c bin/step.h \
+	bin/stop.c bin/stop.h \
+	bin/synth.h \
+	bin/train.c bin/train.h \
+	bin/train_options.c bin/train_options.h
 bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.

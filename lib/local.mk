@@ -9,6 +9,7 @@ lib_libcore_la_SOURCES = \
 	lib/arena.c lib/arena.h \
 	lib/autodiff.c \
 	lib/check.c \
+	lib/checkpoint.c \
 	lib/clgrad.h \
 	lib/ctx.h \
 	lib/device.c lib/device.h \
@@ -19,12 +20,16 @@ lib_libcore_la_SOURCES = \
 	lib/gemm.c lib/gemm.h \
 	lib/graph.c lib/graph.h \
 	lib/kernel.c lib/kernel.h \
+	lib/nn.c \
 	lib/op.h \
 	lib/op/act.c \
 	lib/op/ewise.c \
+	lib/op/pool.c \
 	lib/open.c \
+	lib/optim.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h \
+	lib/sched.c \
 	lib/tune.c lib/tune.h
 
 nodist_lib_libcore_la_SOURCES = lib/cl_sources.c
@@ -39,7 +44,9 @@ lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
-	cl/ewise.cl
+	cl/ewise.cl \
+	cl/optim.cl \
+	cl/pool.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

@@ -23,12 +23,13 @@ lib/autodiff
 lib/fuse
 lib/plan
 lib/emit lib/check
-lib/safetensors lib/nn lib/optim
+lib/safetensors lib/nn lib/optim lib/sched
+lib/checkpoint
 lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress bin/lines
+bin/cli bin/json bin/random bin/progress bin/lines bin/canvas
 bin/stop
 bin/data
 bin/engine
@@ -36,8 +37,9 @@ bin/synth bin/metrics bin/order
 bin/network bin/data_load
 bin/infer bin/step bin/checkpoint
 bin/report
-bin/rundir bin/evaluate
+bin/rundir bin/evaluate bin/source
 bin/train
+bin/train_options
 bin/*
 '
 

@@ -2,14 +2,16 @@
 # under every combination of kernels and matrix products, in ops_programs. Its source is PROGRAM.c unless
 # PROGRAM_SOURCES says otherwise; it is linked with the whole library, private names included.
 
-ops_programs =
+ops_programs = \
+	tests/gradcheck
 unit_programs =
 
 # What test programs share.
 check_LTLIBRARIES = tests/libtest.la
 tests_libtest_la_SOURCES = \
 	tests/optest.c tests/optest.h \
-	tests/ref.h \
+	tests/ref.c tests/ref.h \
+	tests/ref_image.c \
 	tests/tap.c tests/tap.h \
 	tests/values.c tests/values.h
 
