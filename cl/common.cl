@@ -31,6 +31,52 @@ typedef int4 vint;
 #define CONVERT_VINT convert_int4
 #endif
 
+/*
+ * Code written once for both families: CG_LANES neighbouring values, a vector on CPUs and one elsewhere. Where fewer
+ * than CG_LANES are left at the end of a row, cg_load fills up with zeros and cg_store writes only those n.
+ */
+#if CG_CPU
+typedef vfloat cg_lanes;
+typedef vint cg_ilanes;
+#define CG_LANES CG_VW
+#else
+typedef float cg_lanes;
+typedef int cg_ilanes;
+#define CG_LANES 1
+#endif
+
+static inline cg_lanes cg_load(__global const float *p, int n)
+{
+#if CG_CPU
+	float some[CG_LANES];
+
+	if (n >= CG_LANES)
+		return VLOAD(0, p);
+	for (int i = 0; i < CG_LANES; i++)
+		some[i] = i < n ? p[i] : 0;
+	return VLOAD(0, some);
+#else
+	return *p;
+#endif
+}
+
+static inline void cg_store(cg_lanes v, __global float *p, int n)
+{
+#if CG_CPU
+	float some[CG_LANES];
+
+	if (n >= CG_LANES) {
+		VSTORE(v, 0, p);
+		return;
+	}
+	VSTORE(v, 0, some);
+	for (int i = 0; i < n; i++)
+		p[i] = some[i];
+#else
+	*p = v;
+#endif
+}
+
 /* for each of n elements, whatever the launch's size: a contiguous piece for each work-item on CPUs, strided on GPUs */
 #if CG_CPU
 #define CG_SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))

@@ -18,17 +18,10 @@
 #endif
 
 #if CG_CPU
-typedef vfloat lanes;
-typedef vint ilanes;
-#define LANES CG_VW
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 #define VLOAD_INDEX(p) CAT(convert_int, CG_VW)(CAT(vload, CG_VW)(0, p))
 #define VSTORE_INDEX(v, p) CAT(vstore, CG_VW)(CAT(CAT(convert_, INDEX), CG_VW)(v), 0, p)
-#else
-typedef float lanes;
-typedef int ilanes;
-#define LANES 1
 #endif
 
 struct geometry {
@@ -42,47 +35,15 @@ struct geometry {
 		B, H, W, C, P, Q, R, S, stride_h, stride_w, top, left, bottom, right, flag \
 	}
 
-/* n lanes; fewer than LANES only where C is. */
-static inline lanes load(__global const float *p, int n)
+/* As cg_load and cg_store of common.cl. */
+static inline cg_ilanes load_index(__global const INDEX *p, int n)
 {
 #if CG_CPU
-	float some[LANES];
+	int some[CG_LANES];
 
-	if (n >= LANES)
-		return VLOAD(0, p);
-	for (int i = 0; i < LANES; i++)
-		some[i] = i < n ? p[i] : 0;
-	return VLOAD(0, some);
-#else
-	return *p;
-#endif
-}
-
-static inline void store(lanes v, __global float *p, int n)
-{
-#if CG_CPU
-	float some[LANES];
-
-	if (n >= LANES) {
-		VSTORE(v, 0, p);
-		return;
-	}
-	VSTORE(v, 0, some);
-	for (int i = 0; i < n; i++)
-		p[i] = some[i];
-#else
-	*p = v;
-#endif
-}
-
-static inline ilanes load_index(__global const INDEX *p, int n)
-{
-#if CG_CPU
-	int some[LANES];
-
-	if (n >= LANES)
+	if (n >= CG_LANES)
 		return VLOAD_INDEX(p);
-	for (int i = 0; i < LANES; i++)
+	for (int i = 0; i < CG_LANES; i++)
 		some[i] = i < n ? p[i] : 0;
 	return VLOAD(0, some);
 #else
@@ -90,12 +51,12 @@ static inline ilanes load_index(__global const INDEX *p, int n)
 #endif
 }
 
-static inline void store_index(ilanes v, __global INDEX *p, int n)
+static inline void store_index(cg_ilanes v, __global INDEX *p, int n)
 {
 #if CG_CPU
-	int some[LANES];
+	int some[CG_LANES];
 
-	if (n >= LANES) {
+	if (n >= CG_LANES) {
 		VSTORE_INDEX(v, p);
 		return;
 	}
@@ -174,20 +135,20 @@ static inline void max_at(struct geometry g, __global const float *x, __global f
 	const int h0 = p * g.stride_h - g.top, w0 = q * g.stride_w - g.left;
 	const int r0 = g.flag ? 0 : max(-h0, 0), r1 = min(g.R, g.H - h0 + (g.flag ? g.bottom : 0));
 	const int s0 = g.flag ? 0 : max(-w0, 0), s1 = min(g.S, g.W - w0 + (g.flag ? g.right : 0));
-	lanes best = -INFINITY;
-	ilanes where = r0 * g.S + s0;
+	cg_lanes best = -INFINITY;
+	cg_ilanes where = r0 * g.S + s0;
 
 	for (int r = r0; r < r1; r++)
 		for (int s = s0; s < s1; s++) {
 			const int h = h0 + r, w = w0 + s;
 			const int inside = h >= 0 && h < g.H && w >= 0 && w < g.W;
-			const lanes v = inside ? load(x + in_x(g, b, h, w, c), n) : (lanes)0;
-			const ilanes better = (v > best) | (v != v);
+			const cg_lanes v = inside ? cg_load(x + in_x(g, b, h, w, c), n) : (cg_lanes)0;
+			const cg_ilanes better = (v > best) | (v != v);
 
 			best = select(best, v, better);
-			where = select(where, (ilanes)(r * g.S + s), better);
+			where = select(where, (cg_ilanes)(r * g.S + s), better);
 		}
-	store(best, y + in_y(g, b, p, q, c), n);
+	cg_store(best, y + in_y(g, b, p, q, c), n);
 	if (index)
 		store_index(where, index + in_y(g, b, p, q, c), n);
 }
@@ -197,29 +158,29 @@ static inline void max_grad_at(struct geometry g, __global const float *dy,
 {
 	const struct span ps = covering(h, g.H, g.P, g.R, g.stride_h, g.top, 0);
 	const struct span qs = covering(w, g.W, g.Q, g.S, g.stride_w, g.left, 0);
-	lanes sum = 0;
+	cg_lanes sum = 0;
 
 	for (int p = ps.begin; p < ps.end; p++)
 		for (int q = qs.begin; q < qs.end; q++) {
 			const int r = h - p * g.stride_h + g.top, s = w - q * g.stride_w + g.left;
 			const size_t at = in_y(g, b, p, q, c);
-			const ilanes chosen = load_index(index + at, n) == (ilanes)(r * g.S + s);
+			const cg_ilanes chosen = load_index(index + at, n) == (cg_ilanes)(r * g.S + s);
 
-			sum += select((lanes)0, load(dy + at, n), chosen);
+			sum += select((cg_lanes)0, cg_load(dy + at, n), chosen);
 		}
-	store(sum, dx + in_x(g, b, h, w, c), n);
+	cg_store(sum, dx + in_x(g, b, h, w, c), n);
 }
 
 static inline void avg_at(struct geometry g, __global const float *x, __global float *y, int b,
 	int p, int q, int c, int n)
 {
 	const struct span hs = rows_of(g, p), ws = columns_of(g, q);
-	lanes sum = 0;
+	cg_lanes sum = 0;
 
 	for (int h = hs.begin; h < hs.end; h++)
 		for (int w = ws.begin; w < ws.end; w++)
-			sum += load(x + in_x(g, b, h, w, c), n);
-	store(sum * (1.0f / (float)(hs.count * ws.count)), y + in_y(g, b, p, q, c), n);
+			sum += cg_load(x + in_x(g, b, h, w, c), n);
+	cg_store(sum * (1.0f / (float)(hs.count * ws.count)), y + in_y(g, b, p, q, c), n);
 }
 
 static inline void avg_grad_at(struct geometry g, __global const float *dy, __global float *dx,
@@ -227,15 +188,15 @@ static inline void avg_grad_at(struct geometry g, __global const float *dy, __gl
 {
 	const struct span ps = covering(h, g.H, g.P, g.R, g.stride_h, g.top, g.flag == 2);
 	const struct span qs = covering(w, g.W, g.Q, g.S, g.stride_w, g.left, g.flag == 2);
-	lanes sum = 0;
+	cg_lanes sum = 0;
 
 	for (int p = ps.begin; p < ps.end; p++)
 		for (int q = qs.begin; q < qs.end; q++) {
 			const int count = rows_of(g, p).count * columns_of(g, q).count;
 
-			sum += load(dy + in_y(g, b, p, q, c), n) * (1.0f / (float)count);
+			sum += cg_load(dy + in_y(g, b, p, q, c), n) * (1.0f / (float)count);
 		}
-	store(sum, dx + in_x(g, b, h, w, c), n);
+	cg_store(sum, dx + in_x(g, b, h, w, c), n);
 }
 
 /* ---- kernels: for each pixel (b, i, j) of I x J and its channels ------------------------- */
@@ -243,13 +204,13 @@ static inline void avg_grad_at(struct geometry g, __global const float *dy, __gl
 #if CG_CPU
 static inline int next_lanes(int c, int C)
 {
-	return c + LANES >= C ? C : min(c + LANES, C - LANES);
+	return c + CG_LANES >= C ? C : min(c + CG_LANES, C - CG_LANES);
 }
 
 #define FOR_PIXELS(b, i, j, I, J) \
 	CG_TASK(t, B * (I)) \
 	for (int b = t / (I), i = t % (I), j = 0; j < (J); j++) \
-		for (int c = 0, n = min(C, LANES); c < C; c = next_lanes(c, C))
+		for (int c = 0, n = min(C, CG_LANES); c < C; c = next_lanes(c, C))
 #else
 #define FOR_PIXELS(b, i, j, I, J) \
 	CG_FOR(e, B * (I) * (J) * C) \
