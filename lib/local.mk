@@ -23,12 +23,18 @@ lib_libcore_la_SOURCES = \
 	lib/nn.c \
 	lib/op.h \
 	lib/op/act.c \
+	lib/op/augment.c \
+	lib/op/dropout.c \
 	lib/op/ewise.c \
+	lib/op/loss.c \
 	lib/op/pool.c \
+	lib/op/shape.c \
+	lib/op/softmax.c \
 	lib/open.c \
 	lib/optim.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h \
+	lib/safetensors.c \
 	lib/sched.c \
 	lib/tune.c lib/tune.h
 
@@ -44,9 +50,14 @@ lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
+	cl/augment.cl \
+	cl/dropout.cl \
 	cl/ewise.cl \
+	cl/loss.cl \
 	cl/optim.cl \
-	cl/pool.cl
+	cl/pool.cl \
+	cl/shape.cl \
+	cl/softmax.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

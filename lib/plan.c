@@ -153,6 +153,7 @@ static cg_status mark_kept(cg_plan *p, cg_tensor *const *out, int count)
 static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 {
 	const cg_device_info *d = &p->ctx->info;
+	uint64_t unshared = 0;
 
 	if (p->graph->planned)
 		return cg__fail(p->ctx, CG_ERR_STATE, "plan: the graph has a plan already");
@@ -162,9 +163,13 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 	TRY(cg__fuse(p->graph, p->keep));
 	TRY(emit_all(p));
 	TRY(find_lifetimes(p));
+	for (int i = 0; i < p->slots; i++)
+		unshared += p->slot[i].bytes;
 	if (!p->ctx->env.guard_on)
 		share_in_place(p);
-	return cg__layout_slots(p->ctx, p->slot, p->slots, d->align_bytes, d->max_alloc_bytes, &p->layout);
+	TRY(cg__layout_slots(p->ctx, p->slot, p->slots, d->align_bytes, d->max_alloc_bytes, &p->layout));
+	p->layout.unshared = unshared;
+	return CG_OK;
 }
 
 cg_plan *cg_plan_new(cg_graph *g, cg_tensor *const *out, int count)

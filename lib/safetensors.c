@@ -245,7 +245,7 @@ static struct entry *new_entry(cg_file *f)
 	return &f->entry[f->count];
 }
 
-static bool parse_header(struct json *j, cg_file *f)
+static bool parse_tensors(struct json *j, cg_file *f)
 {
 	if (!need(j, '{'))
 		return false;
@@ -267,7 +267,12 @@ static bool parse_header(struct json *j, cg_file *f)
 			f->count++;
 		}
 	} while (eat(j, ','));
-	return need(j, '}') && (peek(j) == '\0' || wrong(j, "there is something after the header's end"));
+	return need(j, '}');
+}
+
+static bool parse_header(struct json *j, cg_file *f)
+{
+	return parse_tensors(j, f) && (peek(j) == '\0' || wrong(j, "there is something after the header's end"));
 }
 
 static cg_status check_entry(cg_file *f, const struct entry *e)
