@@ -124,6 +124,88 @@ static const struct op_case pooling[] = {
 		.K = 49, .linear = JOINTLY },
 };
 
+/* ---- shape ----------------------------------------------------------------------------------- */
+
+BUILD(reshape, cg_reshape(in[0], 3, config))
+BUILD(transpose, cg_transpose(in[0], config))
+BUILD(concat, cg_concat(in[0], in[1], *(const int *)config))
+BUILD(slice, cg_slice(in[0], ((const struct ref_slice *)config)->dim,
+	((const struct ref_slice *)config)->start, ((const struct ref_slice *)config)->count))
+BUILD(repeat, cg_repeat(in[0], *(const int64_t *)config))
+BUILD(gather, cg_gather(in[0], in[1]))
+
+#define SHAPE(...) (int64_t[]){ __VA_ARGS__ }
+#define ORDER(...) (int[]){ __VA_ARGS__ }
+#define CUT(...) &(struct ref_slice){ __VA_ARGS__ }
+#define TRANSPOSE(order, ...) \
+	transpose, ref_transpose, order, .in = { IN(__VA_ARGS__) }, .linear = JOINTLY
+
+static const struct op_case shapes[] = {
+	{ "reshape 2x3x5x7 to 6x-1x5", reshape, ref_copy, SHAPE(6, -1, 5), .in = { IN(2, 3, 5, 7) },
+		.linear = JOINTLY },
+	{ "transpose 1x1", TRANSPOSE(ORDER(1, 0), 1, 1) },
+	{ "transpose 33x17", TRANSPOSE(ORDER(1, 0), 33, 17) },
+	{ "transpose 64x63", TRANSPOSE(ORDER(1, 0), 64, 63) },
+	{ "transpose 3x31x37 by 0 2 1", TRANSPOSE(ORDER(0, 2, 1), 3, 31, 37) },
+	{ "transpose 2x5x7x19 by 0 2 1 3", TRANSPOSE(ORDER(0, 2, 1, 3), 2, 5, 7, 19) },
+	{ "transpose 2x3x5x7 by 3 2 1 0", TRANSPOSE(ORDER(3, 2, 1, 0), 2, 3, 5, 7) },
+	{ "transpose 3x4x5x2x7 by 4 1 3 0 2", TRANSPOSE(ORDER(4, 1, 3, 0, 2), 3, 4, 5, 2, 7) },
+	{ "transpose 2x3x4x5x33 by 2 0 3 1 4", TRANSPOSE(ORDER(2, 0, 3, 1, 4), 2, 3, 4, 5, 33) },
+	{ "transpose 2x16x16x16 by 0 3 1 2", TRANSPOSE(ORDER(0, 3, 1, 2), 2, 16, 16, 16) },
+	{ "transpose 1x7x1x5 by 2 1 0 3", TRANSPOSE(ORDER(2, 1, 0, 3), 1, 7, 1, 5) },
+	{ "concat 3x5 and 3x1 along 1", concat, ref_concat, &(int){ 1 },
+		.in = { IN(3, 5), IN(3, 1) }, .linear = JOINTLY },
+	{ "concat 2x1x65 and 2x36x65 along 1", concat, ref_concat, &(int){ 1 },
+		.in = { IN(2, 1, 65), IN(2, 36, 65) }, .linear = JOINTLY },
+	{ "concat 4x33 and 7x33 along 0", concat, ref_concat, &(int){ 0 },
+		.in = { IN(4, 33), IN(7, 33) }, .linear = JOINTLY },
+	{ "slice 5 of 9x7 from 2 along 0", slice, ref_slice, CUT(0, 2, 5), .in = { IN(9, 7) },
+		.linear = JOINTLY },
+	{ "slice 1 of 3x37x65 from 0 along 1", slice, ref_slice, CUT(1, 0, 1),
+		.in = { IN(3, 37, 65) }, .linear = JOINTLY },
+	{ "slice 31 of 2x5x64 from 33 along 2", slice, ref_slice, CUT(2, 33, 31),
+		.in = { IN(2, 5, 64) }, .linear = JOINTLY },
+	{ "repeat 1x3x33 7 times", repeat, ref_repeat, SHAPE(7), .in = { IN(1, 3, 33) }, .K = 7,
+		.linear = JOINTLY },
+	{ "repeat 5x17 3 times", repeat, ref_repeat, SHAPE(3), .in = { IN(5, 17) }, .K = 3,
+		.linear = JOINTLY },
+	{ "gather 9 of 5x67", gather, ref_gather, .in = { FIXED(NORMAL, 5, 67), INDICES(5, 9) },
+		.no_grad = true },
+};
+
+/* ---- softmax and loss -------------------------------------------------------------------------- */
+
+BUILD(softmax, cg_softmax(in[0]))
+BUILD(correct, cg_correct(in[0], in[1]))
+
+static cg_tensor *cross_entropy(cg_tensor *const *in, const void *config)
+{
+	const struct ref_loss *c = config;
+
+	return cg_cross_entropy(in[0], in[1], c->weighted ? in[2] : NULL, (float)c->smoothing);
+}
+
+#define LOSS(...) &(struct ref_loss){ __VA_ARGS__ }
+
+static const struct op_case losses[] = {
+	{ "softmax 1x1", softmax, ref_softmax, .in = { IN(1, 1) } },
+	{ "softmax 5x7", softmax, ref_softmax, .in = { IN(5, 7) }, .K = 7, .c = 8 },
+	{ "softmax 2x3x65", softmax, ref_softmax, .in = { IN(2, 3, 65) }, .K = 65, .c = 8 },
+	{ "softmax 3x1031, large", softmax, ref_softmax,
+		.in = { { .shape = { 3, 1031 }, .scale = 20, .shift = 500 } }, .K = 1031, .c = 8 },
+	{ "cross_entropy 1x2", cross_entropy, ref_cross_entropy, LOSS(0, false),
+		.in = { IN(1, 2), FIXED(SIMPLEX, 1, 2) }, .K = 2, .c = 8 },
+	{ "cross_entropy 33x7, smoothing .1", cross_entropy, ref_cross_entropy, LOSS(.1, false),
+		.in = { IN(33, 7), FIXED(SIMPLEX, 33, 7) }, .K = 231, .c = 8 },
+	{ "cross_entropy 65x7, weights", cross_entropy, ref_cross_entropy, LOSS(0, true),
+		.in = { IN(65, 7), FIXED(SIMPLEX, 65, 7), FIXED(POSITIVE, 7) }, .K = 455, .c = 8 },
+	{ "cross_entropy 17x129, both, large", cross_entropy, ref_cross_entropy, LOSS(.2, true),
+		.in = { { .shape = { 17, 129 }, .scale = 30 }, FIXED(SIMPLEX, 17, 129),
+			FIXED(POSITIVE, 129) }, .K = 2193, .c = 8 },
+	{ "correct 67x7", correct, ref_correct, .in = { FIXED(NORMAL, 67, 7), FIXED(SIMPLEX, 67, 7) },
+		.no_grad = true },
+};
+
 int main(void)
 {
 	cg_ctx *ctx = optest_open();
@@ -133,6 +215,8 @@ int main(void)
 #define RUN(table) optest_run(ctx, table, (int)(sizeof(table) / sizeof(table[0])))
 	RUN(elementwise);
 	RUN(pooling);
+	RUN(shapes);
+	RUN(losses);
 	cg_close(ctx);
 	return done();
 }
