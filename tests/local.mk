@@ -3,7 +3,9 @@
 # PROGRAM_SOURCES says otherwise; it is linked with the whole library, private names included.
 
 ops_programs = \
-	tests/gradcheck
+	tests/gradcheck \
+	tests/test_golden \
+	tests/test_optim
 unit_programs = \
 	tests/test_kernel \
 	tests/test_plan \

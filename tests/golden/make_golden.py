@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Makes the fixtures of tests/test_golden.c and tests/test_optim.c with PyTorch.
+
+    make_golden.py [FOLDER]        default: the folder of this script
+
+The truth is PyTorch in double precision. Beside every tensor T stands "error/T": how far PyTorch's own
+float32 run is from that truth, |t32 - t64| / |t64|. A float32 engine can be asked to be about as near as
+that, and no nearer.
+
+Inputs and initial weights are not stored: uniform(name, n) is the same few integer operations here and in
+tests/golden.h. Full-width models are stored as [norm, dot with uniform numbers] of each tensor.
+"""
+import json
+import math
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+from torch import nn
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "bench"))
+from torch_models import AlexNet, VGG  # noqa: E402
+
+SMOOTHING = 0.1
+LOSSES = 10
+
+
+# ---- numbers and files ---------------------------------------------------------------------------------
+
+def uniform(name, n):
+    """n numbers of (-1, 1): splitmix64 of a counter that begins at the FNV-1a hash of the name."""
+    state = 14695981039346656037
+    for byte in name.encode():
+        state = (state ^ byte) * 1099511628211 % 2**64
+    with np.errstate(over="ignore"):
+        z = np.uint64(state) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    return ((z >> np.uint64(40)).astype(np.float64) + 0.5) * 2.0**-23 - 1
+
+
+def initial(name, shape):
+    """The first value of a parameter in clgrad's layout, rounded to float32."""
+    u = uniform(name, math.prod(shape)).reshape(shape)
+    if len(shape) > 1:
+        u = u * math.sqrt(6 / math.prod(shape[:-1]))
+    elif name.endswith(("gamma", "running_var")):
+        u = 1 + 0.2 * u
+    else:
+        u = 0.1 * u
+    return u.astype(np.float32)
+
+
+def write_safetensors(path, tensors, meta):
+    header, data = {"__metadata__": meta}, b""
+    for name, value in tensors.items():
+        raw = np.ascontiguousarray(value, dtype="<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(np.shape(value)),
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+    print(f"{os.path.basename(path)}: {len(tensors)} tensors, {os.path.getsize(path)} bytes")
+
+
+def with_errors(run):
+    """run(dtype) -> {name: array}: the double-precision values and the distance of the float32 ones."""
+    truth, single = run(torch.float64), run(torch.float32)
+    errors = {f"error/{name}": [np.linalg.norm(single[name] - t) / max(np.linalg.norm(t), 1e-300)]
+              for name, t in truth.items()}
+    return truth | errors
+
+
+# ---- models --------------------------------------------------------------------------------------------
+
+def to_clgrad(t):
+    """Torch's layout to ours: M C R S -> R S C M, [out, in] -> [in, out]."""
+    t = t.detach().double()
+    if t.ndim == 4:
+        t = t.permute(2, 3, 1, 0)
+    elif t.ndim == 2:
+        t = t.t()
+    return t.contiguous().numpy()
+
+
+def our_name(model, name):
+    """clgrad's name of a parameter or buffer: batch norm has gamma and beta."""
+    layer, part = name.rsplit(".", 1)
+    if isinstance(model.get_submodule(layer), nn.BatchNorm2d):
+        part = {"weight": "gamma", "bias": "beta"}.get(part, part)
+    return f"{layer}.{part}"
+
+
+def load_initial(model):
+    with torch.no_grad():
+        for torch_name, t in model.state_dict().items():
+            if torch_name.endswith("num_batches_tracked"):
+                continue
+            name = our_name(model, torch_name)
+            value = torch.from_numpy(initial(name, to_clgrad(t).shape)).double()
+            t.copy_(value.permute(3, 2, 0, 1) if t.ndim == 4 else value.t() if t.ndim == 2 else value)
+
+
+class Step:
+    """A model in training mode on one fixed batch."""
+
+    def __init__(self, make, batch, size, dtype):
+        self.model = make().to(dtype).train()
+        load_initial(self.model)
+        x = (math.sqrt(3) * uniform("input", batch * size * size)).astype(np.float32)
+        self.x = torch.from_numpy(x).to(dtype).reshape(batch, 1, size, size)
+        self.target = (3 * torch.arange(batch) + 1) % 7
+
+    def loss(self):
+        self.logits = self.model(self.x)
+        return nn.functional.cross_entropy(self.logits, self.target, label_smoothing=SMOOTHING)
+
+    def groups(self, weight_decay):
+        """No decay on norms and biases: what has one dimension."""
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        vectors = [p for p in self.model.parameters() if p.ndim == 1]
+        return [{"params": matrices, "weight_decay": weight_decay},
+                {"params": vectors, "weight_decay": 0}]
+
+
+def one_step(step):
+    loss = step.loss()
+    loss.backward()
+    out = {"logits": step.logits.detach().double().numpy(), "loss": loss.detach().double().reshape(1).numpy()}
+    out |= {f"grad/{our_name(step.model, name)}": to_clgrad(p.grad)
+            for name, p in step.model.named_parameters()}
+    out |= {f"stat/{our_name(step.model, name)}": to_clgrad(b)
+            for name, b in step.model.named_buffers() if b.ndim}
+    return out
+
+
+def losses(step, optimizer):
+    out = []
+    for _ in range(LOSSES):
+        optimizer.zero_grad()
+        loss = step.loss()
+        loss.backward()
+        optimizer.step()
+        out.append(loss.item())
+    return np.array(out)
+
+
+def golden_model(make, batch, size):
+    def run(dtype):
+        out = one_step(Step(make, batch, size, dtype))
+        step = Step(make, batch, size, dtype)
+        out["losses/sgd"] = losses(step, torch.optim.SGD(
+            step.groups(5e-4), lr=0.005, momentum=0.9, nesterov=True))
+        step = Step(make, batch, size, dtype)
+        out["losses/adamw"] = losses(step, torch.optim.AdamW(step.groups(0.05), lr=1e-3))
+        return out
+    return with_errors(run)
+
+
+def digest(name, t):
+    return np.array([np.linalg.norm(t), np.dot(t.ravel(), uniform("dot " + name, t.size))])
+
+
+def golden_full(make, batch, size):
+    full = with_errors(lambda dtype: one_step(Step(make, batch, size, dtype)))
+    return {f"full/{name}": t if name.startswith("error/") else digest(name, t) for name, t in full.items()}
+
+
+# name: for a small and a full form: clgrad's configuration, the model, the batch
+MODELS = {
+    "vgg": [("size=44 channels=1 classes=7 width=6 dropout=0", lambda: VGG(width=6, dropout=0), 8),
+            ("size=44 channels=1 classes=7 width=32 dropout=0", lambda: VGG(dropout=0), 4)],
+    "alexnet": [("size=48 channels=1 classes=7 stem-stride=2 fc=1024 divisor=8 dropout=0",
+                 lambda: AlexNet(divisor=8, dropout=0), 8),
+                ("size=48 channels=1 classes=7 stem-stride=2 fc=1024 divisor=1 dropout=0",
+                 lambda: AlexNet(dropout=0), 4)],
+}
+
+
+def make_model(name):
+    (small, make_small, small_batch), (full, make_full, full_batch) = MODELS[name]
+    size = int(small.split()[0].split("=")[1])
+    tensors = golden_model(make_small, small_batch, size) | golden_full(make_full, full_batch, size)
+    return tensors, {"model": name, "small": small, "full": full, "batch": str(small_batch),
+                     "full_batch": str(full_batch)}
+
+
+# ---- optimisers and schedules --------------------------------------------------------------------------
+
+STEPS = 6
+OPTIMIZERS = {
+    "sgd": lambda groups: torch.optim.SGD(groups, lr=0.1),
+    "momentum": lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9),
+    "nesterov": lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda groups: torch.optim.Adam(groups, lr=0.01),
+    "adamw": lambda groups: torch.optim.AdamW(groups, lr=0.01, eps=1e-3),
+}
+SHAPES = {"w": (5, 7), "b": (7,)}
+
+
+def updates(make, clip, dtype, ema=0):
+    """The parameters after each step; their gradients are given numbers. With ema, their average."""
+    params = {name: nn.Parameter(torch.from_numpy(initial(name, shape)).to(dtype))
+              for name, shape in SHAPES.items()}
+    average = {name: p.detach().clone() for name, p in params.items()}
+    optimizer = make([{"params": params["w"], "weight_decay": 0.1},
+                      {"params": params["b"], "weight_decay": 0}])
+    out = {name: [] for name in SHAPES}
+    for step in range(STEPS):
+        for name, p in params.items():
+            g = uniform(f"gradient {step} {name}", p.numel()).astype(np.float32)
+            p.grad = torch.from_numpy(g).to(dtype).reshape(p.shape)
+        if clip:  # torch's clip_grad_norm_ adds 1e-6 to the norm
+            norm = torch.sqrt(sum((p.grad**2).sum() for p in params.values()))
+            for p in params.values():
+                p.grad *= min(1, clip / norm)
+        optimizer.step()
+        for name, p in params.items():
+            average[name].mul_(ema).add_(p.detach(), alpha=1 - ema)
+            out[name].append((average[name] if ema else p.detach()).double().numpy().copy())
+    return {name: np.stack(values) for name, values in out.items()}
+
+
+def golden_updates(dtype):
+    out = {}
+    cases = {name: (make, 0, 0) for name, make in OPTIMIZERS.items()}
+    cases |= {"clip": (OPTIMIZERS["nesterov"], 1.5, 0), "ema": (OPTIMIZERS["nesterov"], 0, 0.75)}
+    for case, (make, clip, ema) in cases.items():
+        out |= {f"{case}/{name}": t for name, t in updates(make, clip, dtype, ema).items()}
+    return out
+
+
+SCHEDULE = 100
+WARMUP = 10
+# Accuracies as a plateau schedule might see them.
+EPOCHS = [0.30, 0.35, 0.34, 0.35, 0.33, 0.40, 0.39, 0.38, 0.37, 0.36, 0.35, 0.34, 0.41, 0.40, 0.40, 0.40]
+
+
+def learning_rates(make):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule, out = make(optimizer), []
+    for _ in range(SCHEDULE):
+        out.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return np.array(out)
+
+
+def plateau():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="max", factor=0.5, patience=2, threshold=0, min_lr=0.02)
+    out = []
+    for value in EPOCHS:
+        schedule.step(value)
+        out.append(optimizer.param_groups[0]["lr"])
+    return np.array(out)
+
+
+def golden_schedules():
+    lr = torch.optim.lr_scheduler
+
+    def after_warmup(make):
+        return lambda o: lr.SequentialLR(
+            o, [lr.LinearLR(o, 1 / WARMUP, 1, WARMUP - 1), make(o)], [WARMUP])
+    return {
+        "schedule/onecycle": learning_rates(
+            lambda o: lr.OneCycleLR(o, 0.1, SCHEDULE, pct_start=0.3, cycle_momentum=False)),
+        "schedule/cosine": learning_rates(lambda o: lr.CosineAnnealingLR(o, SCHEDULE, 1e-3)),
+        "schedule/warmup-cosine": learning_rates(
+            after_warmup(lambda o: lr.CosineAnnealingLR(o, SCHEDULE - WARMUP, 1e-3))),
+        "schedule/warmup-constant": learning_rates(
+            after_warmup(lambda o: lr.ConstantLR(o, 1, 1))),
+        "schedule/plateau": plateau(),
+        "schedule/epochs": np.array(EPOCHS),
+    }
+
+
+def main():
+    folder = sys.argv[1] if len(sys.argv) > 1 else HERE
+    made_by = {"made_by": f"make_golden.py, PyTorch {torch.__version__}"}
+    for name in MODELS:
+        tensors, meta = make_model(name)
+        write_safetensors(os.path.join(folder, f"{name}.safetensors"), tensors, meta | made_by)
+    write_safetensors(os.path.join(folder, "optim.safetensors"),
+                      with_errors(golden_updates) | golden_schedules(), made_by)
+
+
+if __name__ == "__main__":
+    main()
