@@ -146,16 +146,18 @@ static const char *text_of(char text[24], const char *format, double x)
 void report_epoch_line(
 	char *text, size_t size, const struct report_epoch *r, int32_t epochs, double eta_seconds)
 {
-	char loss[24], acc[24], val_loss[24], val_acc[24], f1[24], auc[24], eta[16];
+	char loss[24], acc[24], val_loss[24], val_acc[24], f1[24], auc[24], rate[24];
+	char eta[16];
 
 	snprintf(text, size,
 		"epoch %" PRId32 "/%" PRId32 "  loss %s acc %s | val loss %s acc %s%s f1 %s auc %s"
-		" | lr %.1e | %.0f s %.0f img/s | eta %s",
+		" | lr %.1e | %.0f s %s img/s | eta %s",
 		r->epoch, epochs, text_of(loss, "%.4f", r->train_loss),
 		text_of(acc, "%.2f", 100 * r->train_acc), text_of(val_loss, "%.4f", r->val_loss),
 		text_of(val_acc, "%.2f", 100 * r->val_acc), r->best ? "*" : "",
 		text_of(f1, "%.1f", 100 * r->val_f1), text_of(auc, "%.3f", r->val_auc), r->lr,
-		r->epoch_seconds, r->train_img_per_s, progress_duration(eta, eta_seconds));
+		r->epoch_seconds, text_of(rate, "%.0f", r->train_img_per_s),
+		progress_duration(eta, eta_seconds));
 }
 
 /* --- confusion.csv, predictions.csv, metrics.json --- */

@@ -36,9 +36,13 @@ static void handle(int signal, void (*handler)(int))
 
 void stop_watch(void)
 {
+	struct sigaction hangup;
+
 	handle(SIGINT, on_stop);
 	handle(SIGTERM, on_stop);
-	handle(SIGHUP, on_stop);
+	sigaction(SIGHUP, NULL, &hangup);
+	if (hangup.sa_handler != SIG_IGN)	/* nohup(1) */
+		handle(SIGHUP, on_stop);
 	handle(SIGUSR1, on_checkpoint);
 }
 

@@ -309,11 +309,13 @@ static void fill_validation(struct report_epoch *row, const struct metrics *m)
 
 static int log_epoch(struct trainer *t, struct report_epoch *row)
 {
+	int64_t update = (int64_t)t->at.run.batch * t->at.run.accumulate;
+	double epoch = (double)t->updates * (double)update / row->train_img_per_s + row->val_seconds;
 	char line[400];
 
 	row->elapsed_seconds = t->at.state.elapsed + progress_clock() - t->counted;
 	report_epoch_line(line, sizeof(line), row, t->config.epochs,
-			  row->epoch_seconds * (t->config.epochs - row->epoch));
+			  epoch * (t->config.epochs - row->epoch));
 	progress_line(&t->progress, "%s", line);
 	if (report_summary_row(&t->summary, row))
 		return cli_fail(t->cli, CLI_RUNTIME, "%s/summary.csv cannot be written", t->dir);
@@ -333,7 +335,10 @@ static int end_epoch(struct trainer *t, double seconds, int32_t updates)
 	if (status >= 0)
 		return status;
 	row.lr = cg_sched_lr(&s->sched, update_number(t) - 1);
-	row.train_img_per_s = (double)updates * t->at.run.batch * t->at.run.accumulate / seconds;
+	row.train_img_per_s = NAN;	/* interrupted after the last update */
+	if (updates)
+		row.train_img_per_s =
+			(double)updates * t->at.run.batch * t->at.run.accumulate / seconds;
 	s->epoch++;
 	s->step = 0;
 	status = judge(t, &m, &row.best);

@@ -175,7 +175,8 @@ const struct cli_program *train_program(void)
 				continue;
 			describe(s->name, help[n]);
 			table[n] = (struct cli_option){ s->name, 0, CLI_TEXT, NULL, "model",
-							s->words ? s->words : "N", help[n], 0 };
+							s->words ? s->words : s->whole ? "N" : "X",
+							help[n], 0 };
 			n++;
 		}
 	}
@@ -214,7 +215,8 @@ static int use_recipes(struct cli *c, const struct model *m)
 	return status;
 }
 
-/* Settings given for another model than this one are a mistake. */
+/* Settings of another model than this one are a mistake; but in a run that is resumed as another
+ * model, the checkpoint has more to say about that. */
 static int use_settings(const struct cli *c, const struct model *m, struct model_config *config)
 {
 	char expected[MODEL_TEXT];
@@ -226,6 +228,8 @@ static int use_settings(const struct cli *c, const struct model *m, struct model
 			if (!text)
 				continue;
 			wrong = model_set(m, config, s->name, text, expected);
+			if (wrong && !*wrong && cli_text(c, "resume"))
+				continue;
 			if (wrong && !*wrong)
 				return cli_fail(c, CLI_USAGE, "%s has no --%s", m->name, s->name);
 			if (wrong)

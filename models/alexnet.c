@@ -94,7 +94,7 @@ static cg_status init(void *self, cg_params *p, const struct model_config *confi
 
 		status = cg_nn_linear_init(&m->linear[i], p, linear_names[i], D,
 					   last ? config->classes : hidden, true,
-					   last ? CG_INIT_GLOROT_UNIFORM : CG_INIT_HE_NORMAL);
+					   last ? CG_INIT_TRUNC_NORMAL : CG_INIT_HE_NORMAL);
 		D = hidden;
 	}
 	return status;

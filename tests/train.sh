@@ -1,0 +1,208 @@
+#!/bin/sh
+# fer-train and fer-eval from outside: the run's folder, the same bits for the same seed and after an
+# interruption, exit codes and messages. On drawn faces, with a very narrow network.
+train=bin/fer-train
+eval=bin/fer-eval
+dir=tests/train.tmp
+count=0
+failed=0
+
+case $($train --list-devices 2>/dev/null) in
+'' | "no OpenCL device")
+	echo "1..0 # SKIP no OpenCL device"
+	exit 0 ;;
+esac
+rm -rf $dir
+mkdir -p $dir || exit 1
+
+check() {	# TEXT COMMAND...: passed if the command succeeds
+	text=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count - $text"
+	else
+		echo "not ok $count - $text"
+		[ ! -s $dir/err ] || sed 's/^/# /' $dir/err
+		failed=1
+	fi
+}
+
+run() {		# PROGRAM ARGUMENT...: its status in $status, its streams in $dir/out and $dir/err
+	"$@" >$dir/out 2>$dir/err
+	status=$?
+}
+
+fails() {	# STATUS PATTERN: the last run ended so, with one line on stderr that matches
+	[ $status -eq "$1" ] && [ "$(wc -l <$dir/err)" -eq 1 ] && grep -q -- "$2" $dir/err
+}
+
+tensors() {	# FILE: a safetensors file without its header
+	tail -c +$(($(od -An -t u8 -N 8 "$1") + 9)) "$1"
+}
+
+same() {	# DIR DIR: the same weights and moments, the same columns that hold no time
+	for file in last best; do
+		tensors "$1/$file.safetensors" >$dir/a
+		tensors "$2/$file.safetensors" >$dir/b
+		[ -s $dir/a ] && cmp -s $dir/a $dir/b || return 1
+	done
+	cut -d, -f1-11,15 "$1/summary.csv" >$dir/a
+	cut -d, -f1-11,15 "$2/summary.csv" >$dir/b
+	cmp -s $dir/a $dir/b
+}
+
+rows() {	# FILE N: a csv with a header and N rows
+	[ "$(wc -l <"$1")" -eq $(($2 + 1)) ]
+}
+
+header='epoch,step,lr,train_loss,train_acc,val_loss,val_acc,val_precision,val_recall,val_f1,val_auc'
+header=$header,epoch_seconds,train_img_per_s,val_seconds,best,elapsed_seconds
+vgg="-m vgg --width 4 -b 16 -d synth:800 -e 2 --ema .9 --progress plain"
+small="-m vgg --width 4 -b 16 -d synth:140 -e 1 --progress none"
+
+# A whole run.
+run $train $vgg -o $dir/whole
+check "a run ends with 0" [ $status -eq 0 ]
+for file in args.ini env.json train.log summary.csv metrics.json last.safetensors \
+	best.safetensors confusion.csv predictions.csv; do
+	check "it leaves $file" [ -s $dir/whole/$file ]
+done
+check "summary.csv has its columns" [ "$(head -n 1 $dir/whole/summary.csv)" = "$header" ]
+check "and a row an epoch" rows $dir/whole/summary.csv 2
+check "predictions.csv has a row a validation image" rows $dir/whole/predictions.csv 100
+check "confusion.csv has a row a class" rows $dir/whole/confusion.csv 7
+check "train.log has the epochs" grep -q '^epoch 2/2 ' $dir/whole/train.log
+check "stdout has the result" grep -q -i accuracy $dir/out
+
+# Repeating it, from its own args.ini.
+run $train --config $dir/whole/args.ini --progress none -o $dir/again
+check "the same options and seed give the same bits" same $dir/whole $dir/again
+run $train $vgg --seed 7 -o $dir/seed
+check "another seed gives others" [ $status -eq 0 ] 
+check "indeed" eval '! same $dir/whole $dir/seed'
+
+# Interrupted in the second epoch.
+$train $vgg -o $dir/cut >$dir/out 2>$dir/err &
+pid=$!
+until [ "$(wc -l 2>/dev/null <$dir/cut/summary.csv)" = 2 ] || ! kill -0 $pid 2>/dev/null; do
+	sleep .02
+done
+kill -USR1 $pid
+kill -INT $pid
+wait $pid
+status=$?
+check "SIGINT ends a run with 130" [ $status -eq 130 ]
+check "it says how to go on" grep -q -- "--resume $dir/cut" $dir/err
+check "it stopped within an epoch" rows $dir/cut/summary.csv 1
+cp -r $dir/cut $dir/cut2
+run $train --resume $dir/cut --progress none
+check "the rest ends with 0" [ $status -eq 0 ]
+check "resumed, the bits are those of an uninterrupted run" same $dir/whole $dir/cut
+cp $dir/cut/last.safetensors $dir/before
+run $train --resume=$dir/cut --progress none
+check "nothing is left to do after the end" [ $status -eq 0 ]
+check "and nothing changes" cmp -s $dir/before $dir/cut/last.safetensors
+run $train --resume $dir/cut -e 3 --progress none
+check "more epochs can be added" rows $dir/cut/summary.csv 3
+
+$train $vgg -e 500 -o $dir/term >$dir/out 2>$dir/err &
+pid=$!
+until [ -s $dir/term/summary.csv ] || ! kill -0 $pid 2>/dev/null; do
+	sleep .02
+done
+kill -TERM $pid
+wait $pid
+check "SIGTERM ends a run with 143" [ $? -eq 143 ]
+run $train $vgg -e 500 --time-limit 1 -o $dir/limit
+check "a time limit ends it with 0" [ $status -eq 0 ]
+
+# What must not be resumed.
+cp $dir/cut2/last.safetensors $dir/before
+run $train --resume $dir/cut2 -d synth:801
+check "other data are refused" fails 6 'last.safetensors: the run.s data have hash'
+run $train --resume $dir/cut2 -m alexnet
+check "another model is refused" fails 6 'last.safetensors: holds vgg'
+run $train --resume $dir/cut2 --width 5
+check "another width is refused" fails 6 'last.safetensors: holds vgg'
+run $train --resume $dir/cut2 -b 8
+check "another batch is refused" fails 6 'batch=16'
+run $train --resume $dir/nowhere
+check "a run that is not there is refused" fails 6 nowhere
+check "the checkpoint is as it was" cmp -s $dir/before $dir/cut2/last.safetensors
+head -c 5000 $dir/before >$dir/cut2/last.safetensors
+run $train --resume $dir/cut2
+check "a checkpoint cut short is refused" fails 6 last.safetensors
+head -c 4 $dir/before >$dir/cut2/last.safetensors
+run $train --resume $dir/cut2
+check "so is one of 4 bytes" fails 6 last.safetensors
+
+# Checkpoints that fer-eval must not take.
+best=$dir/whole/best.safetensors
+size=$(wc -c <$best)
+cp $best $dir/nan.safetensors
+printf '\000\000\300\177' | dd of=$dir/nan.safetensors bs=1 seek=$((size - 4)) conv=notrunc 2>/dev/null
+run $eval -c $dir/nan.safetensors -d synth:800
+check "a NaN is refused" fails 6 'nan.safetensors: .*finite'
+sed 's/fer.model/fer.modem/' $best >$dir/foreign.safetensors
+run $eval -c $dir/foreign.safetensors -d synth:800
+check "so is a file without a model" fails 6 'foreign.safetensors: not a checkpoint'
+sed 's/width=4/width=5/' $best >$dir/wide.safetensors
+run $eval -c $dir/wide.safetensors -d synth:800
+check "and shapes that do not fit" fails 6 wide.safetensors
+run $eval -c $dir/nowhere -d synth:800
+check "and a file that is not there" fails 6 nowhere
+
+# Evaluation.
+run $eval -c $best -d synth:800 --progress none
+check "fer-eval ends with 0" [ $status -eq 0 ]
+check "it names the classes" grep -q surprise $dir/out
+run $eval -c $best -d synth:800 --split public --json --out $dir/eval
+check "JSON on stdout" grep -q '"accuracy"' $dir/out
+check "the measures are those of the run" \
+	[ "$(grep -m 1 '"accuracy":' $dir/out)" = "$(grep -m 1 '"accuracy":' $dir/whole/metrics.json)" ]
+check "files on request" [ -s $dir/eval/metrics.json -a -s $dir/eval/confusion.csv ]
+for tta in flip tencrop; do
+	run $eval -c $best -d synth:800 --tta $tta --temperature auto --format csv
+	check "--tta $tta" [ $status -eq 0 ]
+done
+run $eval -c $best -d synth:800 --min-acc 1 --progress none
+check "below --min-acc" fails 7 'below 1'
+
+# Usage. Nothing may be written.
+ls -R $dir | grep -v '^out$\|^err$' >$dir/list
+run $train $small --lrr 1 -o $dir/none
+check "an unknown flag" fails 2 'did you mean --lr'
+run $train -m lenet -d synth -o $dir/none
+check "an unknown model" fails 2 'lenet.*alexnet|vgg'
+run $train $small --fc 8 -o $dir/none
+check "a setting of another model" fails 2 'vgg has no --fc'
+run $train $small --width 0 -o $dir/none
+check "a setting out of range" fails 2 'an integer in 1..512'
+run $train $small --crop 49 -o $dir/none
+check "a crop larger than the images" fails 2 'images are 48x48'
+run $train $small -o $dir/whole
+check "a folder in use" fails 2 'overwrite'
+run $train -m vgg -d $dir/none.csv -o $dir/none
+check "data that are not there" fails 3 none.csv
+run env OCL_ICD_VENDORS=/nonexistent $train $small -o $dir/none
+check "no OpenCL device" fails 4 device
+run $train $small --device nosuchdevice -o $dir/none
+check "no such device" fails 4 nosuchdevice
+run $train $small --lr 1e30 --clip-norm 0 -e 3 -o $dir/huge
+check "a loss that is not finite" fails 5 'not finite'
+rm -rf $dir/huge
+run $train $small --dry-run -o $dir/none
+check "a dry run" [ $status -eq 0 ]
+check "prints what a step needs" grep -q '^memory' $dir/out
+run $train $small --profile -o $dir/none
+check "a profile" [ $status -eq 0 ]
+rm -f $dir/a $dir/b
+ls -R $dir | grep -v '^out$\|^err$\|^list$' | sort >$dir/now
+check "nothing was written" [ ! -e $dir/none ]
+run $train $small --overwrite -o $dir/again
+check "--overwrite replaces a run" rows $dir/again/summary.csv 1
+
+echo "1..$count"
+rm -rf $dir
+exit $failed
