@@ -1,5 +1,9 @@
-/* Placeholder until the kernels land: opening works, products do not. */
 #include "gemm.h"
+
+#include "ctx.h"
+
+#include <clblast_c.h>
+#include <stdlib.h>
 
 cg_status cg__gemm_open(cg_ctx *ctx)
 {
@@ -9,11 +13,109 @@ cg_status cg__gemm_open(cg_ctx *ctx)
 
 void cg__gemm_close(cg_ctx *ctx)
 {
-	(void)ctx;
+	if (ctx->gemm)
+		CLBlastClearCache();
+}
+
+/* Fills in what 0 stands for. */
+static struct cg__gemm complete(const struct cg__gemm *g)
+{
+	struct cg__gemm f = *g;
+
+	f.batch = f.batch ? f.batch : 1;
+	f.lda = f.lda ? f.lda : f.trans_a ? f.M : f.K;
+	f.ldb = f.ldb ? f.ldb : f.trans_b ? f.K : f.N;
+	f.ldc = f.ldc ? f.ldc : f.N;
+	return f;
+}
+
+static struct cg__arg arg_c(const struct cg__gemm *g)
+{
+	bool part = g->ldc != g->N || g->c_offset != 0 || g->M * g->N * g->batch != cg__count(g->c);
+
+	return g->beta != 0 || part ? UPDATE(g->c) : OUT(g->c);
+}
+
+/* ---- CLBlast ------------------------------------------------------------------------------------ */
+
+struct blob {
+	struct cg__gemm g;
+};
+
+static cg_status call_clblast(cg_ctx *ctx, const void *blob, void *const *mem)
+{
+	const struct cg__gemm *g = &((const struct blob *)blob)->g;
+	CLBlastTranspose ta = g->trans_a ? CLBlastTransposeYes : CLBlastTransposeNo;
+	CLBlastTranspose tb = g->trans_b ? CLBlastTransposeYes : CLBlastTransposeNo;
+	CLBlastStatusCode code;
+
+	ctx->gemm = ctx;	/* there is something in CLBlast's cache */
+	if (g->batch > 1)
+		code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M, (size_t)g->N, (size_t)g->K, 1,
+						  mem[0], (size_t)g->a_offset, (size_t)g->lda, (size_t)g->a_stride, mem[1],
+						  (size_t)g->b_offset, (size_t)g->ldb, (size_t)g->b_stride, g->beta,
+						  mem[2], (size_t)g->c_offset, (size_t)g->ldc, (size_t)g->c_stride,
+						  (size_t)g->batch, &ctx->queue, NULL);
+	else
+		code = CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M, (size_t)g->N, (size_t)g->K, 1, mem[0],
+				    (size_t)g->a_offset, (size_t)g->lda, mem[1], (size_t)g->b_offset, (size_t)g->ldb,
+				    g->beta, mem[2], (size_t)g->c_offset, (size_t)g->ldc, &ctx->queue, NULL);
+	if (code != CLBlastSuccess)
+		return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast: status %d (%s)", (int)code, cg__cl_error_name((int)code));
+	return CG_OK;
+}
+
+static cg_status emit_clblast(struct cg__emit *e, const struct cg__gemm *g)
+{
+	struct blob blob = {*g};
+	struct cg__arg arg[3] = {IN(g->a), IN(g->b), arg_c(g)};
+
+	TRY(cg__launch_call(e, "clblast", call_clblast, &blob, sizeof(blob), arg, 3));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	if (g->bias == NULL && g->act == CG__ACT_NONE)
+		return CG_OK;
+	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_epilogue", cg__range_rows(e, g->N, g->M * g->batch), UPDATE(g->c),
+			  IN(g->bias), INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride),
+			  INT(g->batch), INT(g->act));
+}
+
+/* ---- our tile kernel: GPU style ------------------------------------------------------------------ */
+
+/* Long products of few tiles (weight gradients) are cut along K; a function of the shape alone. */
+static int64_t splits_of(const struct cg__gemm *g, int64_t tiles)
+{
+	int64_t splits = 512 / tiles, most = g->K / 256;
+
+	splits = splits < most ? splits : most;
+	return splits < 1 ? 1 : splits > 64 ? 64 : splits;
+}
+
+static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
+{
+	int64_t across = (g->N + 63) / 64, down = (g->M + 63) / 64, splits = splits_of(g, across * down * g->batch);
+	cg_tensor *part = splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->batch * g->M * g->N) : NULL;
+	static const char *const options[4] = {NULL, "-DTRANS_B=1", "-DTRANS_A=1", "-DTRANS_A=1 -DTRANS_B=1"};
+	struct cg__range r = cg__range_3d((size_t)across * 16, (size_t)down * 16, (size_t)(splits * g->batch), 16, 16, 1);
+	struct cg__arg c = part ? OUT(part) : arg_c(g);
+
+	TRY(CG__LAUNCH(e, "gemm_gpu", options[2 * g->trans_a + g->trans_b], "gemm", r, IN(g->a), IN(g->b), c,
+		       IN(part ? NULL : g->bias), INT(g->M), INT(g->N), INT(g->K), INT(g->a_offset), INT(g->b_offset),
+		       INT(part ? 0 : g->c_offset), INT(g->lda), INT(g->ldb), INT(g->ldc), INT(g->a_stride),
+		       INT(g->b_stride), INT(g->c_stride), INT(splits), INT(!part && g->beta != 0),
+		       INT(part ? CG__ACT_NONE : g->act)));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	if (part == NULL)
+		return CG_OK;
+	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_join", cg__range_rows(e, g->N, g->M * g->batch), IN(part), arg_c(g),
+			  IN(g->bias), INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride),
+			  INT(splits), INT(g->batch), INT(g->beta != 0), INT(g->act));
 }
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g)
 {
-	(void)g;
-	return cg__fail(cg__emit_ctx(e), CG_ERR_GEMM, "gemm: not built yet");
+	struct cg__gemm f = complete(g);
+
+	if (cg__emit_ctx(e)->tune.clblast)
+		return emit_clblast(e, &f);
+	return emit_tiles(e, &f);
 }

@@ -24,9 +24,11 @@ lib_libcore_la_SOURCES = \
 	lib/op.h \
 	lib/op/act.c \
 	lib/op/augment.c \
+	lib/op/conv2d.c \
 	lib/op/dropout.c \
 	lib/op/ewise.c \
 	lib/op/loss.c \
+	lib/op/matmul.c \
 	lib/op/pool.c \
 	lib/op/shape.c \
 	lib/op/softmax.c \
@@ -51,8 +53,10 @@ cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
 	cl/augment.cl \
+	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \
+	cl/gemm_gpu.cl \
 	cl/loss.cl \
 	cl/optim.cl \
 	cl/pool.cl \

@@ -1,0 +1,133 @@
+/*
+ * C = act(op(A) op(B) + bias) (+ C), row-major, GPU style: a work-group computes a BM x BN tile of C from tiles in local
+ * memory, an item TM x TN of it. Any size: loads outside are zeros, stores outside are left out. -D: BM, BN, BK, TM, TN;
+ * TRANS_A (A is [K,M]), TRANS_B (B is [N,K]). Group id 2 counts batch * splits: with more than one split the K range is
+ * cut in fixed pieces whose sums `gemm_join` adds in order, so results repeat bit for bit.
+ */
+#ifndef BM
+#define BM 64
+#define BN 64
+#define BK 16
+#define TM 4
+#define TN 4
+#endif
+#ifndef TRANS_A
+#define TRANS_A 0
+#endif
+#ifndef TRANS_B
+#define TRANS_B 0
+#endif
+#define ITEMS_M (BM / TM)
+#define ITEMS_N (BN / TN)
+#define ITEMS (ITEMS_M * ITEMS_N)
+
+inline float epilogue(float v, __global const float *bias, int column, int act)
+{
+	typedef float T;
+
+	if (bias)
+		v += bias[column];
+	if (act == 1)
+		v = fmax(v, 0.0f);
+	else if (act == 2) {
+		float e;
+
+		CG_ERF(e, v * 0.70710678118654752f)
+		v = 0.5f * v * (1.0f + e);
+	} else if (act == 3) {
+		float t;
+
+		CG_TANH(t, 0.79788456080286536f * v * (1.0f + 0.044715f * v * v))
+		v = 0.5f * v * (1.0f + t);
+	}
+	return v;
+}
+
+__kernel __attribute__((reqd_work_group_size(ITEMS_N, ITEMS_M, 1))) void gemm(
+	__global const float *A, __global const float *B, __global float *C, __global const float *bias, int M, int N,
+	int K, int a_offset, int b_offset, int c_offset, int lda, int ldb, int ldc, int a_stride, int b_stride,
+	int c_stride, int splits, int add, int act)
+{
+	/* a row more than needed: columns of a tile then lie in different banks */
+	__local float As[BK][BM + 1], Bs[BK][BN + 1];
+	const int tn = (int)get_local_id(0), tm = (int)get_local_id(1), id = tm * ITEMS_N + tn;
+	const int m0 = (int)get_group_id(1) * BM, n0 = (int)get_group_id(0) * BN;
+	const int batch = (int)get_group_id(2) / splits, split = (int)get_group_id(2) % splits;
+	const int piece = ((K + splits - 1) / splits + BK - 1) / BK * BK;
+	const int k_first = split * piece, k_last = min(K, k_first + piece);
+	float acc[TM][TN];
+
+	A += a_offset + (size_t)batch * a_stride;
+	B += b_offset + (size_t)batch * b_stride;
+	/* splits write whole partial matrices one after the other */
+	C += c_offset + (splits > 1 ? (size_t)get_group_id(2) * M * N : (size_t)batch * c_stride);
+	for (int i = 0; i < TM; i++)
+		for (int j = 0; j < TN; j++)
+			acc[i][j] = 0.0f;
+	for (int k0 = k_first; k0 < k_last; k0 += BK) {
+		for (int t = id; t < BM * BK; t += ITEMS) {
+			const int m = TRANS_A ? t % BM : t / BK, k = TRANS_A ? t / BM : t % BK;
+			const size_t at = TRANS_A ? (size_t)(k0 + k) * lda + m0 + m : (size_t)(m0 + m) * lda + k0 + k;
+
+			As[k][m] = m0 + m < M && k0 + k < k_last ? A[at] : 0.0f;
+		}
+		for (int t = id; t < BN * BK; t += ITEMS) {
+			const int n = TRANS_B ? t / BK : t % BN, k = TRANS_B ? t % BK : t / BN;
+			const size_t at = TRANS_B ? (size_t)(n0 + n) * ldb + k0 + k : (size_t)(k0 + k) * ldb + n0 + n;
+
+			Bs[k][n] = n0 + n < N && k0 + k < k_last ? B[at] : 0.0f;
+		}
+		barrier(CLK_LOCAL_MEM_FENCE);
+		for (int k = 0; k < BK; k++) {
+			float a[TM], b[TN];
+
+			for (int i = 0; i < TM; i++)
+				a[i] = As[k][tm + i * ITEMS_M];
+			for (int j = 0; j < TN; j++)
+				b[j] = Bs[k][tn + j * ITEMS_N];
+			for (int i = 0; i < TM; i++)
+				for (int j = 0; j < TN; j++)
+					acc[i][j] = mad(a[i], b[j], acc[i][j]);
+		}
+		barrier(CLK_LOCAL_MEM_FENCE);
+	}
+	for (int i = 0; i < TM; i++)
+		for (int j = 0; j < TN; j++) {
+			const int m = m0 + tm + i * ITEMS_M, n = n0 + tn + j * ITEMS_N;
+			const size_t at = (size_t)m * (splits > 1 ? N : ldc) + n;
+
+			if (m < M && n < N)
+				C[at] = splits > 1 ? acc[i][j]
+						   : epilogue(add ? acc[i][j] + C[at] : acc[i][j], bias, n, act);
+		}
+}
+
+/* C = act(sum of the splits + bias) (+ C): part [batch, splits, M, N] */
+__kernel void gemm_join(__global const float *part, __global float *C, __global const float *bias, int M, int N,
+			int c_offset, int ldc, int c_stride, int splits, int batches, int add, int act)
+{
+	for (int r = (int)get_global_id(1); r < M * batches; r += (int)get_global_size(1)) {
+		const int batch = r / M, m = r % M;
+		__global float *c = C + c_offset + (size_t)batch * c_stride + (size_t)m * ldc;
+
+		for (int n = (int)get_global_id(0); n < N; n += (int)get_global_size(0)) {
+			float v = 0.0f;
+
+			for (int s = 0; s < splits; s++)
+				v += part[((size_t)(batch * splits + s) * M + m) * N + n];
+			c[n] = epilogue(add ? v + c[n] : v, bias, n, act);
+		}
+	}
+}
+
+/* C = act(C + bias): what CLBlast leaves to do */
+__kernel void gemm_epilogue(__global float *C, __global const float *bias, int M, int N, int c_offset, int ldc,
+			    int c_stride, int batches, int act)
+{
+	for (int r = (int)get_global_id(1); r < M * batches; r += (int)get_global_size(1)) {
+		__global float *c = C + c_offset + (size_t)(r / M) * c_stride + (size_t)(r % M) * ldc;
+
+		for (int n = (int)get_global_id(0); n < N; n += (int)get_global_size(0))
+			c[n] = epilogue(c[n], bias, n, act);
+	}
+}

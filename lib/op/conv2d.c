@@ -1,0 +1,215 @@
+/*
+ * Convolution. y = conv(x, w), dx = conv2d_dx(dy, w), dw = conv2d_dw(x, dy). A 1x1 window at stride 1 is one matrix
+ * product of [B H W, C] with [C, M]. GPU style: windows are copied to rows (im2col), some images at a time, and
+ * multiplied.
+ */
+#include "../gemm.h"
+
+#include <string.h>
+
+enum { COL_BYTES = 256 << 20 };	/* of windows at a time */
+
+struct attr {
+	cg_conv_config c;	/* complete: no 0 for 1 */
+	enum cg__act act;
+	int64_t B, H, W, C, P, Q, M, R, S;	/* C and M of all groups */
+};
+
+/* ---- matrix products on windows ------------------------------------------------------------------- */
+
+static bool is_pointwise(const struct attr *a)
+{
+	const cg_conv_config *c = &a->c;
+
+	return a->R == 1 && a->S == 1 && c->stride_h == 1 && c->stride_w == 1 && c->groups == 1 && c->pad_top == 0 &&
+	       c->pad_left == 0 && c->pad_bottom == 0 && c->pad_right == 0;
+}
+
+static int64_t images_at_once(const struct attr *a)
+{
+	int64_t one = a->P * a->Q * a->R * a->S * a->C / a->c.groups * 4, n = COL_BYTES / one;
+
+	return n < 1 ? 1 : n > a->B ? a->B : n;
+}
+
+/* im2col or col2im of `images` images for group g */
+static cg_status windows(struct cg__emit *e, const struct attr *a, const char *kernel, const cg_tensor *from,
+			 const cg_tensor *to, bool part, int64_t images, int64_t first, int64_t g)
+{
+	int64_t C = a->C / a->c.groups, cells = images * a->P * a->Q * a->R * a->S;
+	struct cg__range r = cg__range_rows(e, C, from->ndim == 4 ? cells : images * a->H * a->W);
+
+	return CG__LAUNCH(e, "conv2d_gpu", NULL, kernel, r, IN(from), part ? UPDATE(to) : OUT(to), INT(images), INT(first),
+			  INT(a->H), INT(a->W), INT(a->C), INT(g * C), INT(C), INT(a->P), INT(a->Q), INT(a->R), INT(a->S),
+			  INT(a->c.stride_h), INT(a->c.stride_w), INT(a->c.pad_top), INT(a->c.pad_left));
+}
+
+/* Calls fn for each group and each piece of the batch. */
+typedef cg_status (*piece_fn)(struct cg__emit *e, const struct attr *a, const cg_tensor *y, const cg_tensor *col,
+			      int64_t images, int64_t first, int64_t g);
+
+static cg_status for_pieces(struct cg__emit *e, const struct attr *a, const cg_tensor *y, piece_fn fn)
+{
+	int64_t step = images_at_once(a);
+	cg_tensor *col = cg__temp(e, CG_FLOAT32, step * a->P * a->Q * a->R * a->S * a->C / a->c.groups);
+
+	if (col == NULL)
+		return CG_ERR_HOST_MEMORY;
+	for (int64_t g = 0; g < a->c.groups; g++)
+		for (int64_t first = 0; first < a->B; first += step) {
+			int64_t images = a->B - first < step ? a->B - first : step;
+
+			TRY(fn(e, a, y, col, images, first, g));
+		}
+	return CG_OK;
+}
+
+static cg_status forward_piece(struct cg__emit *e, const struct attr *a, const cg_tensor *y, const cg_tensor *col,
+			       int64_t images, int64_t first, int64_t g)
+{
+	int64_t N = a->M / a->c.groups, K = a->R * a->S * a->C / a->c.groups, pixels = a->P * a->Q;
+
+	TRY(windows(e, a, "im2col", y->src[0], col, false, images, first, g));
+	return cg__gemm(e, &(struct cg__gemm){.M = images * pixels, .N = N, .K = K, .a = col, .b = y->src[1], .c = y,
+					      .ldb = a->M, .b_offset = g * N, .ldc = a->M,
+					      .c_offset = first * pixels * a->M + g * N,
+					      .bias = a->c.groups == 1 && y->nsrc > 2 ? y->src[2] : NULL,
+					      .act = a->act});
+}
+
+static cg_status dx_piece(struct cg__emit *e, const struct attr *a, const cg_tensor *dx, const cg_tensor *col,
+			  int64_t images, int64_t first, int64_t g)
+{
+	int64_t K = a->M / a->c.groups, N = a->R * a->S * a->C / a->c.groups, pixels = a->P * a->Q;
+
+	TRY(cg__gemm(e, &(struct cg__gemm){.M = images * pixels, .N = N, .K = K, .trans_b = true, .a = dx->src[0],
+					   .b = dx->src[1], .c = col, .lda = a->M,
+					   .a_offset = first * pixels * a->M + g * K, .ldb = a->M, .b_offset = g * K}));
+	return windows(e, a, "col2im", col, dx, first > 0 || g > 0, images, first, g);
+}
+
+static cg_status dw_piece(struct cg__emit *e, const struct attr *a, const cg_tensor *dw, const cg_tensor *col,
+			  int64_t images, int64_t first, int64_t g)
+{
+	int64_t N = a->M / a->c.groups, M = a->R * a->S * a->C / a->c.groups, pixels = a->P * a->Q;
+
+	TRY(windows(e, a, "im2col", dw->src[0], col, false, images, first, g));
+	return cg__gemm(e, &(struct cg__gemm){.M = M, .N = N, .K = images * pixels, .trans_a = true, .a = col,
+					      .b = dw->src[1], .c = dw, .ldb = a->M,
+					      .b_offset = first * pixels * a->M + g * N, .ldc = a->M, .c_offset = g * N,
+					      .beta = first > 0});
+}
+
+/* ---- emit ------------------------------------------------------------------------------------------ */
+
+static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct attr *a = cg__attr(y);
+
+	if (is_pointwise(a))
+		return cg__gemm(e, &(struct cg__gemm){.M = a->B * a->H * a->W, .N = a->M, .K = a->C, .a = y->src[0],
+						      .b = y->src[1], .c = y,
+						      .bias = y->nsrc > 2 ? y->src[2] : NULL, .act = a->act});
+	return for_pieces(e, a, y, forward_piece);
+}
+
+static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
+{
+	const struct attr *a = cg__attr(dx);
+
+	if (is_pointwise(a))
+		return cg__gemm(e, &(struct cg__gemm){.M = a->B * a->H * a->W, .N = a->C, .K = a->M, .trans_b = true,
+						      .a = dx->src[0], .b = dx->src[1], .c = dx});
+	return for_pieces(e, a, dx, dx_piece);
+}
+
+static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
+{
+	const struct attr *a = cg__attr(dw);
+
+	if (is_pointwise(a))
+		return cg__gemm(e, &(struct cg__gemm){.M = a->C, .N = a->M, .K = a->B * a->H * a->W, .trans_a = true,
+						      .a = dw->src[0], .b = dw->src[1], .c = dw});
+	return for_pieces(e, a, dw, dw_piece);
+}
+
+/* ---- the nodes --------------------------------------------------------------------------------------- */
+
+static const struct cg_op dx_op = {.name = "conv2d_dx", .emit = emit_dx};
+static const struct cg_op dw_op = {.name = "conv2d_dw", .emit = emit_dw};
+
+static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
+{
+	cg_tensor *x = y->src[0], *w = y->src[1];
+
+	if (x->wants_grad)
+		dx[0] = cg__node_like(&dx_op, x, CG__SRC(dy, w), cg__attr(y), sizeof(struct attr));
+	if (w->wants_grad)
+		dx[1] = cg__node_like(&dw_op, w, CG__SRC(x, dy), cg__attr(y), sizeof(struct attr));
+}
+
+/* Takes a bias first, then relu; not with groups, whose products see only some of the channels. */
+static bool absorb(cg_tensor *y, const cg_tensor *consumer)
+{
+	struct attr *a = (struct attr *)y->attr;
+
+	if (a->act != CG__ACT_NONE || a->c.groups != 1)
+		return false;
+	if (strcmp(consumer->op->name, "bias") == 0) {
+		if (y->nsrc > 2 || consumer->src[1]->ndim != 1)
+			return false;
+		y->src[y->nsrc++] = consumer->src[1];
+		return true;
+	}
+	if (strcmp(consumer->op->name, "relu") != 0)
+		return false;
+	a->act = CG__ACT_RELU;
+	return true;
+}
+
+static const struct cg_op op = {.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb};
+
+static cg_tensor *check(const cg_tensor *x, const cg_tensor *w, const struct attr *a)
+{
+	char sx[64], sw[64];
+
+	if (x->ndim != 4 || w->ndim != 4 || a->C % a->c.groups || a->M % a->c.groups ||
+	    w->shape[2] != a->C / a->c.groups)
+		return cg__fail_tensor(x, CG_ERR_SHAPE, "conv2d: x is %s, w is %s, %d groups", cg__shape_text(x, sx),
+				       cg__shape_text(w, sw), a->c.groups);
+	if (a->P < 1 || a->Q < 1)
+		return cg__fail_tensor(x, CG_ERR_SHAPE, "conv2d: x is %s: the window %lldx%lld does not fit",
+				       cg__shape_text(x, sx), (long long)a->R, (long long)a->S);
+	return (cg_tensor *)x;
+}
+
+cg_tensor *cg_conv2d_ex(cg_tensor *x, cg_tensor *w, const cg_conv_config *config)
+{
+	struct attr a = {.c = *config};
+	cg_conv_config *c = &a.c;
+
+	if (x == NULL || w == NULL)
+		return NULL;
+	c->stride_h += c->stride_h == 0;
+	c->stride_w += c->stride_w == 0;
+	c->groups += c->groups == 0;
+	if (x->ndim == 4 && w->ndim == 4) {
+		a.B = x->shape[0];
+		a.H = x->shape[1];
+		a.W = x->shape[2];
+		a.C = x->shape[3];
+		a.R = w->shape[0];
+		a.S = w->shape[1];
+		a.M = w->shape[3];
+		a.P = a.H + c->pad_top + c->pad_bottom < a.R ? 0 : (a.H + c->pad_top + c->pad_bottom - a.R) / c->stride_h + 1;
+		a.Q = a.W + c->pad_left + c->pad_right < a.S ? 0 : (a.W + c->pad_left + c->pad_right - a.S) / c->stride_w + 1;
+	}
+	if (check(x, w, &a) == NULL)
+		return NULL;
+	return cg__node(&op, CG_FLOAT32, 4, (int64_t[]){a.B, a.P, a.Q, a.M}, CG__SRC(x, w), &a, sizeof(a));
+}
+
+cg_tensor *cg_conv2d(cg_tensor *x, cg_tensor *w, int stride, int pad)
+{
+	return cg_conv2d_ex(x, w, &(cg_conv_config){stride, stride, pad, pad, pad, pad, 1});
+}

@@ -1,0 +1,96 @@
+/* Matrix products: y = op(a) op(b); the gradients are products again. */
+#include "../gemm.h"
+
+#include <string.h>
+
+struct attr {
+	bool trans_a, trans_b;
+	enum cg__act act;
+};
+
+/* a as a matrix: all but the last dimension are rows. */
+static cg_status emit(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct attr *at = cg__attr(y);
+	const cg_tensor *a = y->src[0], *b = y->src[1];
+	struct cg__gemm g = {
+		.M = at->trans_a ? cg__last(a) : cg__rows(a),
+		.N = at->trans_b ? cg__rows(b) : cg__last(b),
+		.K = at->trans_a ? cg__rows(a) : cg__last(a),
+		.trans_a = at->trans_a,
+		.trans_b = at->trans_b,
+		.a = a,
+		.b = b,
+		.c = y,
+		.bias = y->nsrc > 2 ? y->src[2] : NULL,
+		.act = at->act,
+	};
+
+	return cg__gemm(e, &g);
+}
+
+static cg_tensor *product(cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape);
+
+/* y = x w: dx = dy w', dw = x' dy */
+static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
+{
+	cg_tensor *x = y->src[0], *w = y->src[1];
+
+	if (x->wants_grad)
+		dx[0] = product(dy, w, false, true, x->ndim, x->shape);
+	if (w->wants_grad)
+		dx[1] = product(x, dy, true, false, w->ndim, w->shape);
+}
+
+static enum cg__act act_of(const cg_tensor *consumer)
+{
+	const char *name = consumer->op->name;
+
+	return strcmp(name, "relu") == 0 ? CG__ACT_RELU : strcmp(name, "gelu") == 0 ? CG__ACT_GELU
+		: strcmp(name, "gelu_tanh") == 0 ? CG__ACT_GELU_TANH : CG__ACT_NONE;
+}
+
+/* Takes a bias of one row first, then one activation. */
+static bool absorb(cg_tensor *y, const cg_tensor *consumer)
+{
+	struct attr at = *(const struct attr *)cg__attr(y);
+
+	if (at.act != CG__ACT_NONE)
+		return false;
+	if (strcmp(consumer->op->name, "bias") == 0) {
+		if (y->nsrc > 2 || consumer->src[1]->ndim != 1)
+			return false;
+		y->src[y->nsrc++] = consumer->src[1];
+		return true;
+	}
+	at.act = act_of(consumer);
+	memcpy(y->attr, &at, sizeof(at));
+	return at.act != CG__ACT_NONE;
+}
+
+static const struct cg_op op = {.name = "matmul", .emit = emit, .grad = grad, .absorb = absorb};
+/* gradients: no gradient of their own */
+static const struct cg_op grad_op = {.name = "matmul_grad", .emit = emit};
+
+static cg_tensor *product(cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape)
+{
+	struct attr at = {trans_a, trans_b, CG__ACT_NONE};
+
+	return cg__node(&grad_op, CG_FLOAT32, ndim, shape, CG__SRC(a, b), &at, sizeof(at));
+}
+
+cg_tensor *cg_matmul(cg_tensor *x, cg_tensor *w)
+{
+	struct attr at = {false, false, CG__ACT_NONE};
+	int64_t shape[CG_MAX_DIM];
+	char sx[64], sw[64];
+
+	if (x == NULL || w == NULL)
+		return NULL;
+	if (w->ndim != 2 || cg__last(x) != w->shape[0])
+		return cg__fail_tensor(x, CG_ERR_SHAPE, "matmul: x is %s, w is %s", cg__shape_text(x, sx),
+				       cg__shape_text(w, sw));
+	memcpy(shape, x->shape, sizeof(shape));
+	shape[x->ndim - 1] = w->shape[1];
+	return cg__node(&op, CG_FLOAT32, x->ndim, shape, CG__SRC(x, w), &at, sizeof(at));
+}
