@@ -62,7 +62,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The next field from *at on, without the blanks and quotes around it; *at moves behind its comma. */
+/* The next field from *at on, without blanks and quotes around it; *at moves behind its comma. */
 static struct field next_field(char **at, char *end)
 {
 	struct field f;

@@ -1,6 +1,7 @@
 # The programs, and what they share. They see only the public header of the library.
 noinst_LTLIBRARIES += bin/libfer.la
 bin_libfer_la_SOURCES = \
+	bin/canvas.c bin/canvas.h \
 	bin/checkpoint.c bin/checkpoint.h \
 	bin/cli.c bin/cli.h \
 	bin/cli_help.c \
@@ -11,6 +12,7 @@ bin_libfer_la_SOURCES = \
 	bin/data_dups.c \
 	bin/data_ferplus.c \
 	bin/data_folds.c \
+	bin/data_load.c \
 	bin/engine.c bin/engine.h \
 	bin/evaluate.c bin/evaluate.h \
 	bin/infer.c bin/infer.h \
@@ -27,7 +29,9 @@ bin_libfer_la_SOURCES = \
 	bin/source.c bin/source.h \
 	bin/step.c bin/step.h \
 	bin/stop.c bin/stop.h \
-	bin/synth.h \
+	bin/synth.c bin/synth.h \
+	bin/synth_face.c \
+	bin/synth_pose.c bin/synth_pose.h \
 	bin/train.c bin/train.h \
 	bin/train_options.c bin/train_options.h
 bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm

@@ -125,8 +125,8 @@ static int by_score(const void *a, const void *b)
 }
 
 /*
- * The area under the ROC curve: the share of pairs (positive, negative) in which the positive has the
- * greater score, a tie counting half; by rows in order of score, weight[row] copies of each.
+ * The area under the ROC curve: the share of pairs (positive, negative) in which the positive has
+ * the greater score, a tie counting half; by rows in order of score, weight[row] copies of each.
  */
 static double auc(const struct scored *order, int32_t n, const uint8_t *label, int positive,
 	const int32_t *weight)

@@ -7,7 +7,7 @@
  * light, contrast, noise, blur, glasses, a hat or a hand in front. Neighbouring expressions
  * overlap, so that not everything can be told apart.
  *
- * Face i of a seed is the same whatever else is drawn.
+ * Face number i of a seed is the same whatever else is drawn.
  */
 #ifndef FER_SYNTH_H
 #define FER_SYNTH_H
@@ -22,15 +22,15 @@ struct synth_counts {
 };
 
 /*
- * "synth" -> 4000/500/500; "synth:N", N in 7..SYNTH_MOST -> N, and N/8 but at least 70 in each of the
- * other splits. False where it is neither.
+ * "synth" -> 4000/500/500; "synth:N", N in 7..SYNTH_MOST -> N, and N/8 but at least 70 in each of
+ * the other splits. False where it is neither.
  */
 bool synth_parse(const char *source, struct synth_counts *counts);
 
 /* Draw a data set. DATA_OK or DATA_MEMORY; data_free() is due on success. */
 enum data_status synth_make(struct dataset *d, const struct synth_counts *counts, uint64_t seed);
 
-/* Draw face number `index` of a seed in one expression into 48*48 bytes. */
+/* Draw face number `index` of a seed in one expression into SYNTH_SIZE * SYNTH_SIZE bytes. */
 void synth_face(uint8_t *pixels, enum data_class expression, uint64_t seed, uint64_t index);
 
 #endif

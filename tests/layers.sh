@@ -33,6 +33,7 @@ bin/cli bin/json bin/random bin/progress bin/lines bin/canvas
 bin/stop
 bin/data
 bin/engine
+bin/synth_pose
 bin/synth bin/metrics bin/order
 bin/network bin/data_load
 bin/infer bin/step bin/checkpoint
