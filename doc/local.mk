@@ -1,0 +1,4 @@
+# A man page for each program; tests/manpages.sh compares its options with --help.
+dist_man_MANS = \
+	doc/fer-eval.1 \
+	doc/fer-train.1

@@ -3,7 +3,9 @@
 # PROGRAM_SOURCES says otherwise; it is linked with the whole library, private names included.
 
 ops_programs = \
+	tests/test_augment \
 	tests/gradcheck \
+	tests/test_dropout \
 	tests/test_golden \
 	tests/test_optim
 unit_programs = \
@@ -25,6 +27,7 @@ check_PROGRAMS += $(ops_programs) $(unit_programs)
 TESTS += $(unit_programs) $(ops_scripts) \
 	tests/exports.sh \
 	tests/layers.sh \
+	tests/manpages.sh \
 	tests/style.sh
 
 ops_scripts = \
@@ -37,6 +40,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/lsan.supp \
+	tests/manpages.sh \
 	tests/run-programs.sh \
 	tests/style.sh
 
@@ -57,6 +61,7 @@ SH_LOG_COMPILER = $(SHELL)
 AM_TESTS_ENVIRONMENT = \
 	XDG_CACHE_HOME='$(abs_top_builddir)/tests/cache'; export XDG_CACHE_HOME; \
 	OPS_PROGRAMS='$(ops_programs)'; export OPS_PROGRAMS; \
+	PROGRAMS='$(bin_PROGRAMS)'; export PROGRAMS; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/lsan.supp:print_suppressions=0'; \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 

@@ -19,6 +19,7 @@ void plan(int tests)
 {
 	tap.planned = tests;
 	printf("1..%d\n", tests);
+	fflush(stdout);
 }
 
 bool tap_ok(bool passed, const char *cond, const char *file, int line, const char *format, ...)
@@ -69,5 +70,6 @@ int done(void)
 {
 	if (!tap.planned)
 		printf("1..%d\n", tap.run);
+	fflush(stdout);	/* LeakSanitizer ends a program before stdio does */
 	return tap.failed || (tap.planned && tap.planned != tap.run);
 }
