@@ -3,11 +3,13 @@
 # PROGRAM_SOURCES says otherwise; it is linked with the whole library, private names included.
 
 ops_programs = \
-	tests/test_augment \
 	tests/gradcheck \
+	tests/test_augment \
 	tests/test_dropout \
 	tests/test_golden \
-	tests/test_optim
+	tests/test_loss \
+	tests/test_optim \
+	tests/test_shape
 unit_programs = \
 	tests/test_kernel \
 	tests/test_plan \
@@ -18,6 +20,7 @@ check_LTLIBRARIES = tests/libtest.la
 tests_libtest_la_SOURCES = \
 	tests/golden.c tests/golden.h \
 	tests/optest.c tests/optest.h \
+	tests/philox.h \
 	tests/ref.c tests/ref.h \
 	tests/ref_image.c \
 	tests/tap.c tests/tap.h \
