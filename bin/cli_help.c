@@ -11,20 +11,20 @@ enum { WIDTH = 100, COLUMN = 34, WORD = 48 };
 
 /* --- help --- */
 
-/* Print `text` from column COLUMN on, broken at blanks; the cursor is at column `at`. */
-static void wrap(FILE *out, const char *text, int at)
+/* Print `text` from `column` on, broken at blanks; the cursor is at column `at`. */
+static void wrap(FILE *out, const char *text, int at, int column)
 {
-	if (at > COLUMN - 2)
+	if (at > 0 && at > column - 2)
 		at = fprintf(out, "\n") - 1;
-	fprintf(out, "%*s", COLUMN - at, "");
-	at = COLUMN;
+	fprintf(out, "%*s", column - at, "");
+	at = column;
 	while (*text) {
 		int n = (int)strcspn(text, " ");
-		bool first = at == COLUMN;
+		bool first = at == column;
 
 		if (!first && at + 1 + n > WIDTH) {
-			fprintf(out, "\n%*s", COLUMN, "");
-			at = COLUMN;
+			fprintf(out, "\n%*s", column, "");
+			at = column;
 			first = true;
 		}
 		at += fprintf(out, "%s%.*s", first ? "" : " ", n, text);
@@ -54,7 +54,7 @@ static void print_option(const struct cli_option *o, FILE *out)
 		at += fprintf(out, "%s%s", o->arg[0] == '[' ? "" : " ", o->arg);
 	snprintf(text, sizeof(text), "%s%s%s%s", o->help, fallback ? " [" : "",
 		fallback ? fallback : "", fallback ? "]" : "");
-	wrap(out, text, at);
+	wrap(out, text, at, COLUMN);
 }
 
 static bool is_first_of_group(const struct cli_option *options, const struct cli_option *o)
@@ -76,7 +76,7 @@ static void print_presets(const struct cli_preset *p, FILE *out)
 		for (char *c = text; *c; c++)
 			if (*c == '\n')
 				*c = c[1] ? ',' : 0;
-		wrap(out, text, at);
+		wrap(out, text, at, COLUMN);
 	}
 }
 
@@ -84,7 +84,8 @@ void cli_help(const struct cli_program *program, FILE *out)
 {
 	const struct cli_option *options = program->options;
 
-	fprintf(out, "usage: %s %s\n%s\n", program->name, program->synopsis, program->summary);
+	fprintf(out, "usage: %s %s\n", program->name, program->synopsis);
+	wrap(out, program->summary, 0, 0);
 	for (const struct cli_option *o = options; o->name; o++) {
 		if (!is_first_of_group(options, o))
 			continue;

@@ -1,0 +1,311 @@
+/*
+ * fer-data: what is in a data set, and whether it is well formed.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "data.h"
+#include "json.h"
+
+static const struct cli_option options[] = {
+	{ "ferplus", 0, CLI_TEXT, NULL, "data", "FILE",
+		"fer2013new.csv: also compare the labels with those of FER+", 0 },
+	{ "seed", 0, CLI_INT, "42", "data", "N", "of the drawn faces", 0 },
+	{ "json", 0, CLI_FLAG, "false", "output", NULL, "one JSON object on stdout",
+		CLI_TRANSIENT },
+	CLI_COMMON_OPTIONS, { .name = NULL }
+};
+
+static const char *const examples[] = { "fer-data info fer2013.csv.gz",
+	"fer-data info --json --ferplus fer2013new.csv fer2013.csv.gz", "fer-data check *.csv",
+	NULL };
+
+static void print_version(FILE *out)
+{
+	fprintf(out, "fer-data (clgrad) %s\n", PACKAGE_VERSION);
+}
+
+static const struct cli_program program = {
+	.name = "fer-data",
+	.synopsis = "info|check FILE...",
+	.summary = "Describe data sets (info), or say for each whether it is well formed (check). "
+		   "FILE is a .csv or .csv.gz, or synth or synth:N.",
+	.options = options,
+	.examples = examples,
+	.version = print_version,
+};
+
+/* What is known of one file. */
+struct file {
+	const char *name;
+	struct dataset data;
+	struct data_facts facts;
+	uint64_t hash;
+	bool has_ferplus; /* the rest: how often FER+ has the same label */
+	int32_t rows[SPLITS][DATA_CLASSES], same[SPLITS][DATA_CLASSES];
+	int32_t without; /* rows to which FER+ gives none of the seven */
+};
+
+/* --- reading --- */
+
+static enum data_status compare_ferplus(struct file *f, const char *path, struct data_error *error)
+{
+	struct dataset *d = &f->data;
+	uint8_t *label = malloc((size_t)d->n + 1);
+	enum data_status status;
+
+	if (!label) {
+		snprintf(error->text, sizeof(error->text), "%s: out of memory", path);
+		return DATA_MEMORY;
+	}
+	memcpy(label, d->label, (size_t)d->n);
+	status = data_ferplus(d, path, false, error);
+	for (int32_t i = 0; status == DATA_OK && i < d->n; i++) {
+		bool none = d->flaw[i] & FLAW_NO_LABEL;
+
+		f->without += none;
+		f->rows[d->usage[i]][label[i]] += !none;
+		f->same[d->usage[i]][label[i]] += !none && d->label[i] == label[i];
+	}
+	f->has_ferplus = status == DATA_OK;
+	free(label);
+	return status;
+}
+
+static enum data_status read_file(const struct cli *c, struct file *f, struct data_error *error)
+{
+	const char *ferplus = cli_text(c, "ferplus");
+	enum data_status status = data_load(&f->data, f->name, (uint64_t)cli_int(c, "seed"), error);
+
+	if (status != DATA_OK)
+		return status;
+	f->hash = f->data.hash;
+	status = data_facts(&f->data, &f->facts);
+	if (status != DATA_OK)
+		snprintf(error->text, sizeof(error->text), "%s: out of memory", f->name);
+	else if (ferplus)
+		status = compare_ferplus(f, ferplus, error);
+	return status;
+}
+
+/* --- as JSON --- */
+
+static void json_counts(struct json *j, const struct data_facts *f)
+{
+	json_object(j, "splits");
+	for (int s = 0; s < SPLITS; s++) {
+		json_object(j, data_split_names[s]);
+		json_int(j, "images", f->n[s]);
+		for (int c = 0; c < DATA_CLASSES; c++)
+			json_int(j, data_class_names[c], f->count[s][c]);
+		json_int(j, "repeats_within", f->repeats_within[s]);
+		for (int t = 0; t < s; t++) {
+			char key[40];
+
+			snprintf(key, sizeof(key), "twins_of_%s", data_split_names[t]);
+			json_int(j, key, f->twins[s][t]);
+		}
+		json_int(j, "without_twins", f->without_twins[s]);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void json_ferplus(struct json *j, const struct file *f)
+{
+	json_object(j, "ferplus_same_label");
+	for (int s = 0; s < SPLITS; s++) {
+		json_object(j, data_split_names[s]);
+		for (int c = 0; c < DATA_CLASSES; c++)
+			json_int(j, data_class_names[c], f->same[s][c]);
+		json_end(j);
+	}
+	json_end(j);
+	json_int(j, "ferplus_without_label", f->without);
+}
+
+static void json_file(struct json *j, const struct file *f, bool describe, const char *error)
+{
+	char hash[20];
+
+	json_object(j, NULL);
+	json_text(j, "file", f->name);
+	json_bool(j, "ok", !error);
+	if (error) {
+		json_text(j, "error", error);
+	} else {
+		snprintf(hash, sizeof(hash), "%016" PRIx64, f->hash);
+		json_int(j, "images", f->data.n);
+		json_int(j, "height", f->data.h);
+		json_int(j, "width", f->data.w);
+		json_text(j, "hash", hash);
+	}
+	if (!error && describe) {
+		json_counts(j, &f->facts);
+		json_int(j, "blank", f->facts.blank);
+		json_int(j, "distinct", f->facts.distinct);
+		json_int(j, "repeats", f->facts.repeats);
+		json_int(j, "repeated_images", f->facts.groups);
+		json_int(j, "contradicting", f->facts.conflict_groups);
+	}
+	if (!error && f->has_ferplus)
+		json_ferplus(j, f);
+	json_end(j);
+}
+
+/* --- as text --- */
+
+static void print_row(const char *name, const int32_t *count)
+{
+	int32_t sum = 0;
+
+	printf("%-12s", name);
+	for (int c = 0; c < DATA_CLASSES; c++) {
+		printf(" %9" PRId32, count[c]);
+		sum += count[c];
+	}
+	printf(" %9" PRId32 "\n", sum);
+}
+
+static void print_classes(const struct data_facts *f)
+{
+	int32_t all[DATA_CLASSES] = { 0 };
+
+	printf("%-12s", "");
+	for (int c = 0; c < DATA_CLASSES; c++)
+		printf(" %9s", data_class_names[c]);
+	printf(" %9s\n", "all");
+	for (int s = 0; s < SPLITS; s++) {
+		print_row(data_split_names[s], f->count[s]);
+		for (int c = 0; c < DATA_CLASSES; c++)
+			all[c] += f->count[s][c];
+	}
+	print_row("all", all);
+}
+
+static void print_flaws(const struct data_facts *f)
+{
+	printf("blank          %" PRId32 " images of one value\n", f->blank);
+	printf("duplicates     %" PRId32 " rows repeat another: %" PRId32
+	       " distinct images, %" PRId32 " of them repeated, %" PRId32
+	       " with contradicting labels\n",
+		f->repeats, f->distinct, f->groups, f->conflict_groups);
+	for (int s = 0; s < SPLITS; s++)
+		printf("within         %s: %" PRId32 " rows repeat another of it\n",
+			data_split_names[s], f->repeats_within[s]);
+	for (int s = 1; s < SPLITS; s++)
+		for (int t = 0; t < s; t++)
+			printf("across         %s: %" PRId32 " rows have the pixels of a %s row\n",
+				data_split_names[s], f->twins[s][t], data_split_names[t]);
+	for (int s = 1; s < SPLITS; s++)
+		printf("without twins  %s: %" PRId32 " rows\n", data_split_names[s],
+			f->without_twins[s]);
+}
+
+static void print_ferplus(const struct file *f)
+{
+	printf("\nlabels that FER+ has too, %% of the rows to which it gives one of the seven\n");
+	for (int s = 0; s < SPLITS; s++) {
+		int32_t rows = 0, same = 0;
+
+		printf("%-12s", data_split_names[s]);
+		for (int c = 0; c < DATA_CLASSES; c++) {
+			rows += f->rows[s][c];
+			same += f->same[s][c];
+			printf(" %9.1f", f->rows[s][c] ? 100. * f->same[s][c] / f->rows[s][c] : 0);
+		}
+		printf(" %9.1f\n", rows ? 100. * same / rows : 0);
+	}
+	printf("to %" PRId32 " rows it gives none\n", f->without);
+}
+
+static void print_file(const struct file *f, bool describe)
+{
+	const struct dataset *d = &f->data;
+
+	if (!describe) {
+		printf("%s: ok, %" PRId32 " images of %" PRId32 "x%" PRId32 "\n", f->name, d->n,
+			d->h, d->w);
+		return;
+	}
+	printf("%s: %" PRId32 " images of %" PRId32 "x%" PRId32 ", hash %016" PRIx64 "\n\n",
+		f->name, d->n, d->h, d->w, f->hash);
+	print_classes(&f->facts);
+	putchar('\n');
+	print_flaws(&f->facts);
+	if (f->has_ferplus)
+		print_ferplus(f);
+}
+
+/* --- the whole --- */
+
+/* CLI_OK, or the exit code after a message. `json` may be NULL. */
+static int one_file(const struct cli *c, const char *name, bool describe, struct json *json)
+{
+	struct file f = { .name = name };
+	struct data_error error;
+	enum data_status status = read_file(c, &f, &error);
+
+	if (json)
+		json_file(json, &f, describe, status == DATA_OK ? NULL : error.text);
+	else if (status == DATA_OK)
+		print_file(&f, describe);
+	data_free(&f.data);
+	if (status == DATA_OK)
+		return CLI_OK;
+	return cli_fail(c, status == DATA_MEMORY ? CLI_RUNTIME : CLI_DATA, "%s", error.text);
+}
+
+static int all_files(const struct cli *c, bool describe)
+{
+	struct json json, *j = cli_flag(c, "json") ? &json : NULL;
+	int failed = 0, status = CLI_OK;
+
+	if (j) {
+		json_open(j, stdout);
+		json_object(j, NULL);
+		json_array(j, "files");
+	}
+	for (int i = 1; i < c->n_args; i++) {
+		int code = one_file(c, c->args[i], describe, j);
+
+		failed += code != CLI_OK;
+		status = code != CLI_OK ? code : status;
+		if (!j && describe && i + 1 < c->n_args)
+			putchar('\n');
+	}
+	if (j) {
+		json_end(j);
+		json_end(j);
+		json_close(j);
+	}
+	if (fflush(stdout) || ferror(stdout))
+		return cli_fail(c, CLI_RUNTIME, "standard output: %s", strerror(errno));
+	return failed && failed < c->n_args - 1 ? CLI_SOME_FAILED : status;
+}
+
+static int run(const struct cli *c)
+{
+	const char *verb = c->n_args ? c->args[0] : "";
+	bool describe = !strcmp(verb, "info");
+
+	if (!describe && strcmp(verb, "check"))
+		return cli_fail(c, CLI_USAGE, "\"%s\" given, expected info or check", verb);
+	if (c->n_args < 2)
+		return cli_fail(c, CLI_USAGE, "%s: no file given", verb);
+	return all_files(c, describe);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c;
+	int status = cli_parse(&c, &program, argc, argv);
+
+	if (status < 0)
+		status = run(&c);
+	cli_free(&c);
+	return status;
+}
