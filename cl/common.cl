@@ -60,6 +60,23 @@ static inline cg_lanes cg_load(__global const float *p, int n)
 #endif
 }
 
+/* v with zeros from lane n on */
+static inline cg_lanes cg_keep(cg_lanes v, int n)
+{
+#if CG_CPU
+	float some[CG_LANES];
+
+	if (n >= CG_LANES)
+		return v;
+	VSTORE(v, 0, some);
+	for (int i = n; i < CG_LANES; i++)
+		some[i] = 0;
+	return VLOAD(0, some);
+#else
+	return v;
+#endif
+}
+
 static inline void cg_store(cg_lanes v, __global float *p, int n)
 {
 #if CG_CPU

@@ -142,7 +142,8 @@ static inline void max_at(struct geometry g, __global const float *x, __global f
 		for (int s = s0; s < s1; s++) {
 			const int h = h0 + r, w = w0 + s;
 			const int inside = h >= 0 && h < g.H && w >= 0 && w < g.W;
-			const cg_lanes v = inside ? cg_load(x + in_x(g, b, h, w, c), n) : (cg_lanes)0;
+			const size_t at = inside ? in_x(g, b, h, w, c) : 0;
+			const cg_lanes v = inside ? cg_load(x + at, n) : (cg_lanes)0;
 			const cg_ilanes better = (v > best) | (v != v);
 
 			best = select(best, v, better);
@@ -164,7 +165,7 @@ static inline void max_grad_at(struct geometry g, __global const float *dy,
 		for (int q = qs.begin; q < qs.end; q++) {
 			const int r = h - p * g.stride_h + g.top, s = w - q * g.stride_w + g.left;
 			const size_t at = in_y(g, b, p, q, c);
-			const cg_ilanes chosen = load_index(index + at, n) == (cg_ilanes)(r * g.S + s);
+			const cg_ilanes chosen = load_index(index + at, n) == r * g.S + s;
 
 			sum += select((cg_lanes)0, cg_load(dy + at, n), chosen);
 		}

@@ -2,8 +2,9 @@
  * Every operation, a line a case: values and gradients (optest.h says how they are checked). Sizes
  * lie around the edges of vectors and tiles: 1, 31..33, 63..65, primes.
  */
+#include "op.h"
+#undef IN /* of launches; values.h has that of tests */
 #include "optest.h"
-
 #include "tap.h"
 
 /* name, what it calls with inputs `in` */
@@ -124,7 +125,91 @@ static const struct op_case pooling[] = {
 		.K = 49, .linear = JOINTLY },
 };
 
-/* ---- shape ----------------------------------------------------------------------------------- */
+/* ---- normalisation ----------------------------------------------------------------------- */
+
+static cg_tensor *batch_norm(cg_tensor *const *in, const void *config)
+{
+	const struct ref_norm *f = config;
+
+	return cg_batch_norm(in[0], in[1], in[2], in[3]->array, in[4]->array, (float)f->eps,
+		(float)f->momentum, false);
+}
+
+static cg_tensor *batch_norm_frozen(cg_tensor *const *in, const void *config)
+{
+	const struct ref_norm *f = config;
+
+	return cg_batch_norm(in[0], in[1], in[2], in[3]->array, in[4]->array, (float)f->eps,
+		(float)f->momentum, true);
+}
+
+BUILD(layer_norm,
+	cg_layer_norm(in[0], in[1], in[2], (float)((const struct ref_norm *)config)->eps))
+
+static cg_tensor *local_response_norm(cg_tensor *const *in, const void *config)
+{
+	const struct ref_lrn *f = config;
+
+	return cg_local_response_norm(in[0], f->size, (float)f->alpha, (float)f->beta, (float)f->k);
+}
+
+#define NORM(e) &(struct ref_norm){ .eps = (e), .momentum = .9 }
+/* x, gamma, beta, running mean, running variance; the shape of x ends in C */
+#define BN_INPUTS(C, ...) \
+	.in = { IN(__VA_ARGS__), IN_AS(POSITIVE, C), IN(C), FIXED(NORMAL, C), FIXED(POSITIVE, C) }
+#define BN(C, ...) batch_norm, ref_batch_norm, NORM(1e-3), BN_INPUTS(C, __VA_ARGS__)
+#define BN_FROZEN(C, ...) \
+	batch_norm_frozen, ref_batch_norm_frozen, NORM(1e-3), BN_INPUTS(C, __VA_ARGS__)
+/* mean 100, sd 1 */
+#define FAR_FROM_ZERO(...) { .shape = { __VA_ARGS__ }, .shift = 100 }
+#define LN(D, ...) \
+	layer_norm, ref_layer_norm, NORM(1e-6), .in = { IN(__VA_ARGS__), IN_AS(POSITIVE, D), IN(D) }
+#define LRN(s, a, b) &(struct ref_lrn){ .size = (s), .alpha = (a), .beta = (b), .k = 2 }
+
+static const struct op_case normalisation[] = {
+	{ "batch_norm 7x1", BN(1, 7, 1), .K = 7 },
+	{ "batch_norm 2x3x5x3", BN(3, 2, 3, 5, 3), .K = 30 },
+	{ "batch_norm 3x16", BN(16, 3, 16), .K = 3 },
+	{ "batch_norm 37x7", BN(7, 37, 7), .K = 37 },
+	{ "batch_norm 2x5x7x31", BN(31, 2, 5, 7, 31), .K = 70 },
+	{ "batch_norm 5x11x13x24", BN(24, 5, 11, 13, 24), .K = 715 },
+	{ "batch_norm 1031x64", BN(64, 1031, 64), .K = 1031 },
+	{ "batch_norm 3x9x7x65", BN(65, 3, 9, 7, 65), .K = 189 },
+	{ "batch_norm 67x1030", BN(1030, 67, 1030), .K = 67 },
+	{ "batch_norm 9000x3", BN(3, 9000, 3), .K = 9000 },
+	{ "batch_norm 515x17, mean 100 sd", batch_norm, ref_batch_norm, NORM(1e-3),
+		.in = { FAR_FROM_ZERO(515, 17), IN_AS(POSITIVE, 17), IN(17), FIXED(NORMAL, 17),
+			FIXED(POSITIVE, 17) }, .K = 515 },
+	{ "batch_norm frozen 5x1", BN_FROZEN(1, 5, 1), .K = 5 },
+	{ "batch_norm frozen 2x5x7x31", BN_FROZEN(31, 2, 5, 7, 31), .K = 70 },
+	{ "batch_norm frozen 129x64", BN_FROZEN(64, 129, 64), .K = 129 },
+	{ "batch_norm inference 2x3x5x24", BN_FROZEN(24, 2, 3, 5, 24), .K = 30, .infer = true,
+		.no_grad = true },
+	{ "layer_norm 3x1", LN(1, 3, 1) },
+	{ "layer_norm 5x7", LN(7, 5, 7), .K = 7 },
+	{ "layer_norm 2x11x31", LN(31, 2, 11, 31), .K = 31 },
+	{ "layer_norm 3x37x64", LN(64, 3, 37, 64), .K = 111 },
+	{ "layer_norm 67x65", LN(65, 67, 65), .K = 67 },
+	{ "layer_norm 2x37x192", LN(192, 2, 37, 192), .K = 192 },
+	{ "layer_norm 13x1031", LN(1031, 13, 1031), .K = 1031 },
+	{ "layer_norm 1025x16", LN(16, 1025, 16), .K = 1025 },
+	{ "layer_norm 5x96, mean 100 sd", layer_norm, ref_layer_norm, NORM(1e-6),
+		.in = { FAR_FROM_ZERO(5, 96), IN_AS(POSITIVE, 96), IN(96) }, .K = 96 },
+	{ "local_response_norm 2x3x5x1", local_response_norm, ref_local_response_norm,
+		LRN(5, 1., .75), .in = { IN(2, 3, 5, 1) }, .K = 5 },
+	{ "local_response_norm 2x3x5x3", local_response_norm, ref_local_response_norm,
+		LRN(5, 1., .75), .in = { IN(2, 3, 5, 3) }, .K = 5 },
+	{ "local_response_norm 2x3x3x33", local_response_norm, ref_local_response_norm,
+		LRN(5, .5, .75), .in = { IN(2, 3, 3, 33) }, .K = 5 },
+	{ "local_response_norm 3x2x2x96, beta .6", local_response_norm, ref_local_response_norm,
+		LRN(5, 2., .6), .in = { IN(3, 2, 2, 96) }, .K = 5, .c = 8 },
+	{ "local_response_norm 2x1x3x18, size 4", local_response_norm, ref_local_response_norm,
+		LRN(4, 3., .75), .in = { IN(2, 1, 3, 18) }, .K = 4 },
+	{ "local_response_norm 2x1x3x20, size 1", local_response_norm, ref_local_response_norm,
+		LRN(1, 3., .75), .in = { IN(2, 1, 3, 20) } },
+};
+
+/* ---- shape ------------------------------------------------------------------------------- */
 
 BUILD(reshape, cg_reshape(in[0], 3, config))
 BUILD(transpose, cg_transpose(in[0], config))
@@ -173,7 +258,7 @@ static const struct op_case shapes[] = {
 		.no_grad = true },
 };
 
-/* ---- softmax and loss -------------------------------------------------------------------------- */
+/* ---- softmax and loss -------------------------------------------------------------------- */
 
 BUILD(softmax, cg_softmax(in[0]))
 BUILD(correct, cg_correct(in[0], in[1]))
@@ -215,6 +300,7 @@ int main(void)
 #define RUN(table) optest_run(ctx, table, (int)(sizeof(table) / sizeof(table[0])))
 	RUN(elementwise);
 	RUN(pooling);
+	RUN(normalisation);
 	RUN(shapes);
 	RUN(losses);
 	cg_close(ctx);

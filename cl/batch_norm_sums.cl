@@ -1,0 +1,311 @@
+/*
+ * The reductions of batch normalisation, over n rows of C channels.
+ *
+ *   bn_stats_part, bn_stats_join	stats [3,C]: mean, rstd = 1 / sqrt(var + eps), var (biased)
+ *   bn_grad_part, bn_grad_join		dbeta = sum dy, dgamma = rstd sum dy (x - mean)
+ *
+ * Variances never come from E[x^2] - E[x]^2: eight rows at a time give their mean and then the
+ * squares of the distances to it, and are joined to what came before (Chan, Golub, LeVeque 1983):
+ *   d = mean_b - mean_a, mean = mean_a + d n_b/n, M2 = M2_a + M2_b + d^2 n_a n_b/n.
+ *
+ * Two steps of fixed order: each chunk of `per` rows leaves part[chunk], then chunks are joined.
+ *
+ * CPU family: G = W/C rows are taken for one of W columns, W a multiple of the vector, so that
+ * there are no tails whatever C is; the last such row may be short, `last` columns. GPU family:
+ * W = C, an item is a channel and every so many rows.
+ */
+#define BLOCK 8		/* rows in registers */
+#define COLUMNS 512	/* of a task, CPU family: 8 rows and their sums stay in the first cache */
+
+/* Joins m values of the given mean and M2 to what `count` values gave before. */
+static inline void join(float count, cg_lanes *mean, cg_lanes *m2, float m, cg_lanes mean_b,
+	cg_lanes m2_b)
+{
+	const float share = m / (count + m);
+	const cg_lanes d = mean_b - *mean;
+
+	*mean += d * share;
+	*m2 += m2_b + d * d * (count * share);
+}
+
+/* The same for BLOCK rows, `stride` floats apart. */
+static inline void join_block(float count, cg_lanes *mean, cg_lanes *m2, __global const float *x,
+	size_t stride)
+{
+	cg_lanes v[BLOCK], sum = 0, squares = 0;
+
+	for (int i = 0; i < BLOCK; i++)
+		sum += v[i] = cg_load(x + i * stride, CG_LANES);
+	sum *= 1.0f / BLOCK;
+	for (int i = 0; i < BLOCK; i++)
+		squares += (v[i] - sum) * (v[i] - sum);
+	join(count, mean, m2, BLOCK, sum, squares);
+}
+
+#if CG_CPU
+
+/* first .. end - 1: this task's rows; all but a short last one are `full` */
+#define CHUNK(chunk) \
+	const int first = (chunk) * per, end = min(rows, first + per); \
+	const int full = end == rows && last < W ? end - 1 : end;
+#define WIDTH(r) ((r) < full ? W : last)
+#define FOR_CHANNELS(c, C) \
+	for (int c = (int)get_global_id(0) * CG_LANES; c < (C); \
+		c += (int)get_global_size(0) * CG_LANES)
+
+/* Each task: a chunk of rows and COLUMNS columns; 2-D range. part [chunk][mean, M2][W] */
+CG_SINGLE __kernel void bn_stats_part(
+	__global const float *x, __global float *part, int rows, int W, int last, int per)
+{
+	const int j0 = (int)get_global_id(1) * COLUMNS, j1 = min(W, j0 + COLUMNS);
+	__global float *mean = part + (size_t)get_global_id(0) * 2 * W, *m2 = mean + W;
+	CHUNK((int)get_global_id(0))
+	int r = first;
+
+	for (int j = j0; j < j1; j += CG_LANES) {
+		VSTORE((vfloat)0, 0, mean + j);
+		VSTORE((vfloat)0, 0, m2 + j);
+	}
+	for (; r + BLOCK <= full; r += BLOCK)
+		for (int j = j0; j < j1; j += CG_LANES) {
+			vfloat a = VLOAD(0, mean + j), b = VLOAD(0, m2 + j);
+
+			join_block(r - first, &a, &b, x + (size_t)r * W + j, W);
+			VSTORE(a, 0, mean + j);
+			VSTORE(b, 0, m2 + j);
+		}
+	for (; r < end; r++)
+		for (int j = j0, w = min(j1, WIDTH(r)); j < w; j += CG_LANES) {
+			vfloat a = VLOAD(0, mean + j), b = VLOAD(0, m2 + j);
+
+			join(r - first, &a, &b, 1, cg_load(x + (size_t)r * W + j, w - j), 0);
+			cg_store(a, mean + j, w - j);
+			cg_store(b, m2 + j, w - j);
+		}
+}
+
+/* Rows that part g of the columns of a chunk stands for. */
+static inline float members(int chunk, int g, int rows, int per, int W, int last, int C)
+{
+	CHUNK(chunk)
+	return (g + 1) * C <= last ? end - first : full - first;
+}
+
+CG_SINGLE __kernel void bn_stats_join(__global const float *part, __global float *stats, int rows,
+	int W, int last, int per, int chunks, int C, float n, float eps)
+{
+	FOR_CHANNELS(c, C) {
+		const int left = C - c;
+		const vfloat base = cg_load(part + c, left);
+		vfloat mean = 0, m2 = 0;
+
+		for (int i = 0; i < chunks; i++)
+			for (int g = 0; g < W / C; g++) {
+				__global const float *p = part + (size_t)i * 2 * W + g * C + c;
+
+				mean += (cg_load(p, left) - base) *
+					members(i, g, rows, per, W, last, C);
+			}
+		mean = base + mean / n;
+		for (int i = 0; i < chunks; i++)
+			for (int g = 0; g < W / C; g++) {
+				__global const float *p = part + (size_t)i * 2 * W + g * C + c;
+				const vfloat d = cg_load(p, left) - mean;
+
+				m2 += cg_load(p + W, left);
+				m2 += d * d * members(i, g, rows, per, W, last, C);
+			}
+		cg_store(mean, stats + c, left);
+		cg_store(1 / sqrt(m2 / n + eps), stats + C + c, left);
+		cg_store(m2 / n, stats + 2 * C + c, left);
+	}
+}
+
+/* part [chunk][sum dy, sum dy (x - mean), mean][W]; 2-D range as bn_stats_part */
+CG_SINGLE __kernel void bn_grad_part(__global const float *dy, __global const float *x,
+	__global const float *stats, __global float *part, int rows, int W, int last, int per,
+	int C)
+{
+	const int j0 = (int)get_global_id(1) * COLUMNS, j1 = min(W, j0 + COLUMNS);
+	__global float *sum = part + (size_t)get_global_id(0) * 3 * W;
+	__global float *dot = sum + W, *mean = dot + W;
+	CHUNK((int)get_global_id(0))
+	int r = first;
+
+	for (int j = j0, c = j0 % C; j < j1; j++, c = c + 1 < C ? c + 1 : 0) {
+		sum[j] = dot[j] = 0;
+		mean[j] = stats[c];
+	}
+	for (; r + BLOCK <= full; r += BLOCK)
+		for (int j = j0; j < j1; j += CG_LANES) {
+			const vfloat m = VLOAD(0, mean + j);
+			vfloat s = 0, t = 0;
+
+			for (int i = 0; i < BLOCK; i++) {
+				const size_t at = (size_t)(r + i) * W + j;
+				const vfloat d = VLOAD(0, dy + at);
+
+				s += d;
+				t += d * (VLOAD(0, x + at) - m);
+			}
+			VSTORE(VLOAD(0, sum + j) + s, 0, sum + j);
+			VSTORE(VLOAD(0, dot + j) + t, 0, dot + j);
+		}
+	for (; r < end; r++)
+		for (int j = j0, w = min(j1, WIDTH(r)); j < w; j += CG_LANES) {
+			const size_t at = (size_t)r * W + j;
+			const vfloat d = cg_load(dy + at, w - j);
+			const vfloat t = d * (cg_load(x + at, w - j) - VLOAD(0, mean + j));
+
+			cg_store(VLOAD(0, sum + j) + d, sum + j, w - j);
+			cg_store(VLOAD(0, dot + j) + t, dot + j, w - j);
+		}
+}
+
+CG_SINGLE __kernel void bn_grad_join(__global const float *part, __global const float *stats,
+	__global float *dgamma, __global float *dbeta, int W, int chunks, int C)
+{
+	FOR_CHANNELS(c, C) {
+		const int left = C - c;
+		vfloat sum = 0, dot = 0;
+
+		for (int i = 0; i < chunks; i++)
+			for (int g = 0; g < W; g += C) {
+				sum += cg_load(part + (size_t)i * 3 * W + g + c, left);
+				dot += cg_load(part + ((size_t)i * 3 + 1) * W + g + c, left);
+			}
+		cg_store(dot * cg_load(stats + C + c, left), dgamma + c, left);
+		cg_store(sum, dbeta + c, left);
+	}
+}
+
+#else
+
+/* Local size (across, down): `across` channels, the rows of a chunk dealt out to `down` items. */
+#define ITEM \
+	const int across = (int)get_local_size(0), down = (int)get_local_size(1); \
+	const int ty = (int)get_local_id(1), c = (int)get_global_id(0); \
+	const int id = ty * across + (int)get_local_id(0), chunk = (int)get_group_id(1);
+
+/* Joins the `down` items of each channel; the first of them has the result. */
+static inline void join_group(__local float *part, int id, int across, int down, int ty,
+	float count, float *mean, float *m2)
+{
+	__local float *means = part + CG_GROUP, *m2s = means + CG_GROUP;
+
+	part[id] = count;
+	means[id] = *mean;
+	m2s[id] = *m2;
+	for (int step = down / 2; step > 0; step /= 2) {
+		const int other = id + step * across;
+
+		barrier(CLK_LOCAL_MEM_FENCE);
+		if (ty < step && part[other] > 0) {
+			join(part[id], mean, m2, part[other], means[other], m2s[other]);
+			part[id] += part[other];
+			means[id] = *mean;
+			m2s[id] = *m2;
+		}
+	}
+}
+
+/* Sums a and b over the `down` items of each channel; the first of them has the result. */
+static inline void sum_group(
+	__local float *part, int id, int across, int down, int ty, float *a, float *b)
+{
+	part[id] = *a;
+	part[id + CG_GROUP] = *b;
+	for (int step = down / 2; step > 0; step /= 2) {
+		barrier(CLK_LOCAL_MEM_FENCE);
+		if (ty < step) {
+			part[id] = *a += part[id + step * across];
+			part[id + CG_GROUP] = *b += part[id + step * across + CG_GROUP];
+		}
+	}
+}
+
+__kernel void bn_stats_part(
+	__global const float *x, __global float *part, int rows, int W, int last, int per)
+{
+	__local float shared[3 * CG_GROUP];
+	ITEM
+	const int end = min(rows, (chunk + 1) * per);
+	float mean = 0, m2 = 0, count = 0;
+	int r = chunk * per + ty;
+
+	if (c < W) {
+		for (; r + (BLOCK - 1) * down < end; r += BLOCK * down, count += BLOCK)
+			join_block(count, &mean, &m2, x + (size_t)r * W + c, (size_t)down * W);
+		for (; r < end; r += down, count++)
+			join(count, &mean, &m2, 1, x[(size_t)r * W + c], 0);
+	}
+	join_group(shared, id, across, down, ty, count, &mean, &m2);
+	if (ty == 0 && c < W) {
+		part[(size_t)chunk * 2 * W + c] = mean;
+		part[((size_t)chunk * 2 + 1) * W + c] = m2;
+	}
+}
+
+__kernel void bn_stats_join(__global const float *part, __global float *stats, int rows, int W,
+	int last, int per, int chunks, int C, float n, float eps)
+{
+	__local float shared[3 * CG_GROUP];
+	ITEM
+	float mean = 0, m2 = 0, count = 0;
+
+	for (int i = ty; i < chunks && c < C; i += down) {
+		const float m = min(per, rows - i * per);
+
+		join(count, &mean, &m2, m, part[(size_t)i * 2 * C + c],
+			part[((size_t)i * 2 + 1) * C + c]);
+		count += m;
+	}
+	join_group(shared, id, across, down, ty, count, &mean, &m2);
+	if (ty == 0 && c < C) {
+		stats[c] = mean;
+		stats[C + c] = 1 / sqrt(m2 / n + eps);
+		stats[2 * C + c] = m2 / n;
+	}
+}
+
+__kernel void bn_grad_part(__global const float *dy, __global const float *x,
+	__global const float *stats, __global float *part, int rows, int W, int last, int per,
+	int C)
+{
+	__local float shared[2 * CG_GROUP];
+	ITEM
+	const int end = min(rows, (chunk + 1) * per);
+	const float mean = stats[min(c, C - 1)];
+	float sum = 0, dot = 0;
+
+	for (int r = chunk * per + ty; r < end && c < C; r += down) {
+		const float d = dy[(size_t)r * C + c];
+
+		sum += d;
+		dot += d * (x[(size_t)r * C + c] - mean);
+	}
+	sum_group(shared, id, across, down, ty, &sum, &dot);
+	if (ty == 0 && c < C) {
+		part[(size_t)chunk * 2 * C + c] = sum;
+		part[((size_t)chunk * 2 + 1) * C + c] = dot;
+	}
+}
+
+__kernel void bn_grad_join(__global const float *part, __global const float *stats,
+	__global float *dgamma, __global float *dbeta, int W, int chunks, int C)
+{
+	__local float shared[2 * CG_GROUP];
+	ITEM
+	float sum = 0, dot = 0;
+
+	for (int i = ty; i < chunks && c < C; i += down) {
+		sum += part[(size_t)i * 2 * C + c];
+		dot += part[((size_t)i * 2 + 1) * C + c];
+	}
+	sum_group(shared, id, across, down, ty, &sum, &dot);
+	if (ty == 0 && c < C) {
+		dgamma[c] = dot * stats[C + c];
+		dbeta[c] = sum;
+	}
+}
+#endif
