@@ -215,28 +215,30 @@ static int use_recipes(struct cli *c, const struct model *m)
 	return status;
 }
 
-/* Settings of another model than this one are a mistake; but in a run that is resumed as another
- * model, the checkpoint has more to say about that. */
 static int use_settings(const struct cli *c, const struct model *m, struct model_config *config)
 {
 	char expected[MODEL_TEXT];
 
-	for (int i = 0; models[i]; i++) {
-		for (const struct model_setting *s = models[i]->settings; s->name; s++) {
-			const char *text = cli_text(c, s->name), *wrong;
+	for (const struct model_setting *s = m->settings; s->name; s++) {
+		const char *text = cli_text(c, s->name), *wrong = NULL;
 
-			if (!text)
-				continue;
+		if (text)
 			wrong = model_set(m, config, s->name, text, expected);
-			if (wrong && !*wrong && cli_text(c, "resume"))
-				continue;
-			if (wrong && !*wrong)
-				return cli_fail(c, CLI_USAGE, "%s has no --%s", m->name, s->name);
-			if (wrong)
-				return cli_fail(c, CLI_USAGE, "--%s: \"%s\" given, expected %s",
-						s->name, text, wrong);
-		}
+		if (wrong)
+			return cli_fail(c, CLI_USAGE, "--%s: \"%s\" given, expected %s", s->name, text,
+					wrong);
 	}
+	return -1;
+}
+
+/* Settings of another model are a mistake; but where a run is resumed as another model, the
+ * checkpoint has more to say about that. */
+static int refuse_settings(const struct cli *c, const struct model *m)
+{
+	for (int i = 0; models[i] && !cli_text(c, "resume"); i++)
+		for (const struct model_setting *s = models[i]->settings; s->name; s++)
+			if (cli_text(c, s->name) && !setting_of(m, s->name))
+				return cli_fail(c, CLI_USAGE, "%s has no --%s", m->name, s->name);
 	return -1;
 }
 
@@ -258,7 +260,8 @@ int train_model(struct cli *c, const struct model **model, struct model_config *
 	model_defaults(*model, config);
 	if (cli_given(c, "crop"))
 		config->size = cli_int(c, "crop");
-	return use_settings(c, *model, config);
+	status = refuse_settings(c, *model);
+	return status < 0 ? use_settings(c, *model, config) : status;
 }
 
 /* --- numbers --- */

@@ -58,7 +58,7 @@ rows() {	# FILE N: a csv with a header and N rows
 
 header='epoch,step,lr,train_loss,train_acc,val_loss,val_acc,val_precision,val_recall,val_f1,val_auc'
 header=$header,epoch_seconds,train_img_per_s,val_seconds,best,elapsed_seconds
-vgg="-m vgg --width 4 -b 16 -d synth:800 -e 2 --ema .9 --progress plain"
+vgg="-m vgg --width 4 -b 16 -d synth:400 -e 3 --ema .9 --progress plain"
 small="-m vgg --width 4 -b 16 -d synth:140 -e 1 --progress none"
 
 # A whole run.
@@ -69,32 +69,30 @@ for file in args.ini env.json train.log summary.csv metrics.json last.safetensor
 	check "it leaves $file" [ -s $dir/whole/$file ]
 done
 check "summary.csv has its columns" [ "$(head -n 1 $dir/whole/summary.csv)" = "$header" ]
-check "and a row an epoch" rows $dir/whole/summary.csv 2
-check "predictions.csv has a row a validation image" rows $dir/whole/predictions.csv 100
+check "and a row an epoch" rows $dir/whole/summary.csv 3
+check "predictions.csv has a row a validation image" rows $dir/whole/predictions.csv 70
 check "confusion.csv has a row a class" rows $dir/whole/confusion.csv 7
-check "train.log has the epochs" grep -q '^epoch 2/2 ' $dir/whole/train.log
+check "train.log has the epochs" grep -q '^epoch 3/3 ' $dir/whole/train.log
 check "stdout has the result" grep -q -i accuracy $dir/out
 
 # Repeating it, from its own args.ini.
 run $train --config $dir/whole/args.ini --progress none -o $dir/again
 check "the same options and seed give the same bits" same $dir/whole $dir/again
 run $train $vgg --seed 7 -o $dir/seed
-check "another seed gives others" [ $status -eq 0 ] 
-check "indeed" eval '! same $dir/whole $dir/seed'
+check "another seed gives other bits" eval '[ $status -eq 0 ] && ! same $dir/whole $dir/seed'
 
-# Interrupted in the second epoch.
+# Interrupted after the first epoch.
 $train $vgg -o $dir/cut >$dir/out 2>$dir/err &
 pid=$!
 until [ "$(wc -l 2>/dev/null <$dir/cut/summary.csv)" = 2 ] || ! kill -0 $pid 2>/dev/null; do
 	sleep .02
 done
-kill -USR1 $pid
 kill -INT $pid
 wait $pid
 status=$?
 check "SIGINT ends a run with 130" [ $status -eq 130 ]
 check "it says how to go on" grep -q -- "--resume $dir/cut" $dir/err
-check "it stopped within an epoch" rows $dir/cut/summary.csv 1
+check "it stopped before the end" eval '! rows $dir/cut/summary.csv 3'
 cp -r $dir/cut $dir/cut2
 run $train --resume $dir/cut --progress none
 check "the rest ends with 0" [ $status -eq 0 ]
@@ -103,14 +101,19 @@ cp $dir/cut/last.safetensors $dir/before
 run $train --resume=$dir/cut --progress none
 check "nothing is left to do after the end" [ $status -eq 0 ]
 check "and nothing changes" cmp -s $dir/before $dir/cut/last.safetensors
-run $train --resume $dir/cut -e 3 --progress none
-check "more epochs can be added" rows $dir/cut/summary.csv 3
+run $train --resume $dir/cut -e 4 --progress none
+check "more epochs can be added" rows $dir/cut/summary.csv 4
 
 $train $vgg -e 500 -o $dir/term >$dir/out 2>$dir/err &
 pid=$!
 until [ -s $dir/term/summary.csv ] || ! kill -0 $pid 2>/dev/null; do
 	sleep .02
 done
+kill -USR1 $pid
+until grep -q 'checkpoint saved' $dir/term/train.log || ! kill -0 $pid 2>/dev/null; do
+	sleep .02
+done
+check "SIGUSR1 saves a checkpoint and the run goes on" [ -s $dir/term/last.safetensors ]
 kill -TERM $pid
 wait $pid
 check "SIGTERM ends a run with 143" [ $? -eq 143 ]
@@ -119,7 +122,7 @@ check "a time limit ends it with 0" [ $status -eq 0 ]
 
 # What must not be resumed.
 cp $dir/cut2/last.safetensors $dir/before
-run $train --resume $dir/cut2 -d synth:801
+run $train --resume $dir/cut2 -d synth:401
 check "other data are refused" fails 6 'last.safetensors: the run.s data have hash'
 run $train --resume $dir/cut2 -m alexnet
 check "another model is refused" fails 6 'last.safetensors: holds vgg'
@@ -142,35 +145,34 @@ best=$dir/whole/best.safetensors
 size=$(wc -c <$best)
 cp $best $dir/nan.safetensors
 printf '\000\000\300\177' | dd of=$dir/nan.safetensors bs=1 seek=$((size - 4)) conv=notrunc 2>/dev/null
-run $eval -c $dir/nan.safetensors -d synth:800
-check "a NaN is refused" fails 6 'nan.safetensors: .*finite'
+run $eval -c $dir/nan.safetensors -d synth:400
+check "a NaN is refused" fails 6 'nan.safetensors: .*nan'
 sed 's/fer.model/fer.modem/' $best >$dir/foreign.safetensors
-run $eval -c $dir/foreign.safetensors -d synth:800
+run $eval -c $dir/foreign.safetensors -d synth:400
 check "so is a file without a model" fails 6 'foreign.safetensors: not a checkpoint'
 sed 's/width=4/width=5/' $best >$dir/wide.safetensors
-run $eval -c $dir/wide.safetensors -d synth:800
+run $eval -c $dir/wide.safetensors -d synth:400
 check "and shapes that do not fit" fails 6 wide.safetensors
-run $eval -c $dir/nowhere -d synth:800
+run $eval -c $dir/nowhere -d synth:400
 check "and a file that is not there" fails 6 nowhere
 
 # Evaluation.
-run $eval -c $best -d synth:800 --progress none
+run $eval -c $best -d synth:400 --progress none
 check "fer-eval ends with 0" [ $status -eq 0 ]
 check "it names the classes" grep -q surprise $dir/out
-run $eval -c $best -d synth:800 --split public --json --out $dir/eval
+run $eval -c $best -d synth:400 --split public --json --out $dir/eval
 check "JSON on stdout" grep -q '"accuracy"' $dir/out
 check "the measures are those of the run" \
 	[ "$(grep -m 1 '"accuracy":' $dir/out)" = "$(grep -m 1 '"accuracy":' $dir/whole/metrics.json)" ]
 check "files on request" [ -s $dir/eval/metrics.json -a -s $dir/eval/confusion.csv ]
 for tta in flip tencrop; do
-	run $eval -c $best -d synth:800 --tta $tta --temperature auto --format csv
+	run $eval -c $best -d synth:400 --tta $tta --temperature auto --format csv
 	check "--tta $tta" [ $status -eq 0 ]
 done
-run $eval -c $best -d synth:800 --min-acc 1 --progress none
+run $eval -c $best -d synth:400 --min-acc 1 --progress none
 check "below --min-acc" fails 7 'below 1'
 
 # Usage. Nothing may be written.
-ls -R $dir | grep -v '^out$\|^err$' >$dir/list
 run $train $small --lrr 1 -o $dir/none
 check "an unknown flag" fails 2 'did you mean --lr'
 run $train -m lenet -d synth -o $dir/none
@@ -197,8 +199,6 @@ check "a dry run" [ $status -eq 0 ]
 check "prints what a step needs" grep -q '^memory' $dir/out
 run $train $small --profile -o $dir/none
 check "a profile" [ $status -eq 0 ]
-rm -f $dir/a $dir/b
-ls -R $dir | grep -v '^out$\|^err$\|^list$' | sort >$dir/now
 check "nothing was written" [ ! -e $dir/none ]
 run $train $small --overwrite -o $dir/again
 check "--overwrite replaces a run" rows $dir/again/summary.csv 1
