@@ -111,11 +111,116 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
 			  INT(splits), INT(g->batch), INT(g->beta != 0), INT(g->act));
 }
 
+/* ---- our register tiles: CPU style --------------------------------------------------------------- */
+
+/* KC, KC_TN, MB_TN of gemm_cpu.cl */
+enum { BLOCK = 384, BLOCK_TN = 192, ROWS_TN = 192 };
+
+struct tile {
+	int64_t rows, cols;
+	const char *options;
+};
+
+static int64_t up(int64_t n, int64_t d)
+{
+	return (n + d - 1) / d;
+}
+
+static int64_t clamped(int64_t v, int64_t low, int64_t high)
+{
+	return v > high ? high : v < low ? low : v;
+}
+
+/* tile_cpu.cl. Where panels are few, a half-empty last one costs more than the narrow tile's lower rate. */
+static struct tile tile_of(const struct cg__emit *e, int64_t N)
+{
+	const int width = cg__vector_width(e);
+	const int64_t cols = width == 16 ? 64 : 2 * width, rest = N % cols;
+
+	if (rest > 0 && rest <= cols / 2 && N < 5 * cols / 2)
+		return (struct tile){12, cols / 2, "-DTILE_NARROW"};
+	return (struct tile){6, cols, NULL};
+}
+
+/* A piece of the reduction: about equal ones, whole vectors. */
+static int64_t block_of(int64_t K, int64_t most)
+{
+	return clamped(up(up(K, up(K, most)), 16) * 16, 16, most);
+}
+
+#define PRODUCT(g, c) \
+	IN((g)->a), IN((g)->b), c, IN((g)->bias), INT((g)->a_offset), INT((g)->lda), INT((g)->a_stride), \
+		INT((g)->b_offset), INT((g)->ldb), INT((g)->b_stride), INT((g)->trans_b), INT((g)->c_offset), \
+		INT((g)->ldc), INT((g)->c_stride), INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), \
+		INT((g)->M), INT((g)->N), INT((g)->K)
+
+/* An item is a panel's columns of some rows. It copies its part of B: that pays from some 24 rows on; more than
+ * 600 rows of A leave the cache. */
+static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
+{
+	const struct tile t = tile_of(e, g->N);
+	const int64_t panels = up(g->N, t.cols), items = up(4 * cg__compute_units(e), panels * g->batch);
+	const int64_t rows = up(g->M, clamped(items, up(g->M, 600), up(g->M, 24))), down = up(rows, t.rows) * t.rows;
+
+	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
+			  cg__range_3d((size_t)up(g->M, down), (size_t)panels, (size_t)g->batch, 1, 1, 1),
+			  PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
+}
+
+static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c, int64_t piece, int64_t parts)
+{
+	const struct tile t = tile_of(e, g->N);
+	const int64_t down = up(up(g->M, up(g->M, ROWS_TN)), t.rows) * t.rows;
+	const bool copy = g->lda > 1024;	/* a page */
+
+	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_tn",
+			  cg__range_3d((size_t)up(g->M, down), (size_t)up(g->N, t.cols),
+				       (size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
+			  PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy));
+}
+
+/* A' B of a long reduction and few tiles is cut in parts of K, a function of the shape alone. */
+static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, int64_t piece, int64_t parts)
+{
+	cg_tensor *part = cg__temp(e, CG_FLOAT32, parts * g->M * g->N);
+	struct cg__gemm f = *g;
+
+	if (part == NULL)
+		return CG_ERR_HOST_MEMORY;
+	f.a_stride = piece * g->lda;
+	f.b_stride = g->trans_b ? piece : piece * g->ldb;
+	f.c_stride = g->M * g->N;
+	f.c_offset = 0;
+	f.ldc = g->N;
+	f.beta = 0;
+	TRY(emit_cpu_tn(e, &f, OUT(part), piece, parts));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
+	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, g->N, g->M), IN(part), arg_c(g),
+			  INT(g->c_offset), INT(g->ldc), INT(g->beta != 0), INT(g->M), INT(g->N), INT(parts));
+}
+
+static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g)
+{
+	const int64_t tiles = up(g->M, ROWS_TN) * up(g->N, 64);
+	int64_t parts = 1, piece = g->K;
+
+	if (g->trans_a && g->batch == 1 && g->bias == NULL && g->act == CG__ACT_NONE)
+		parts = clamped(up(32, tiles), 1, clamped(g->K / 256, 1, 32));
+	if (parts > 1)
+		piece = up(up(g->K, parts), 16) * 16;
+	parts = up(g->K, piece);
+	if (parts > 1)
+		return emit_cpu_parts(e, g, piece, parts);
+	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), piece, 1) : emit_cpu_nx(e, g));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	return CG_OK;
+}
+
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g)
 {
 	struct cg__gemm f = complete(g);
 
 	if (cg__emit_ctx(e)->tune.clblast)
 		return emit_clblast(e, &f);
-	return emit_tiles(e, &f);
+	return cg__is_cpu(e) ? emit_cpu(e, &f) : emit_tiles(e, &f);
 }

@@ -42,33 +42,55 @@ static void append(struct text *t, const char *s)
 	t->length += n;
 }
 
+static cg_status append_source(cg_ctx *ctx, struct text *t, const char *name);
+
+static void mark_line(struct text *t, const char *name, int line)
+{
+	char mark[128];
+
+	snprintf(mark, sizeof(mark), "#line %d \"%s.cl\"\n", line, name);
+	append(t, mark);
+}
+
+/* `#include "other.cl"` is replaced by that file. */
+static cg_status append_line(cg_ctx *ctx, struct text *t, const char *name, int number, const char *line)
+{
+	char other[64];
+
+	if (sscanf(line, "#include \"%63[a-z0-9_].cl\"", other) != 1) {
+		append(t, line);
+		return CG_OK;
+	}
+	TRY(append_source(ctx, t, other));
+	mark_line(t, name, number + 1);
+	return CG_OK;
+}
+
 static cg_status append_file(cg_ctx *ctx, struct text *t, const char *name)
 {
 	char path[512], line[4096];
+	cg_status status = CG_OK;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s.cl", ctx->env.cl_dir, name);
 	f = fopen(path, "r");
 	if (f == NULL)
 		return cg__fail(ctx, CG_ERR_FILE, "CG_CL_DIR: cannot open %s", path);
-	while (fgets(line, sizeof(line), f) != NULL)
-		append(t, line);
+	for (int i = 1; status == CG_OK && fgets(line, sizeof(line), f) != NULL; i++)
+		status = append_line(ctx, t, name, i, line);
 	fclose(f);
-	return CG_OK;
+	return status;
 }
 
 static cg_status append_source(cg_ctx *ctx, struct text *t, const char *name)
 {
-	char mark[128];
-
-	snprintf(mark, sizeof(mark), "#line 1 \"%s.cl\"\n", name);
-	append(t, mark);
+	mark_line(t, name, 1);
 	if (ctx->env.cl_dir[0])
 		return append_file(ctx, t, name);
 	for (const struct cg__cl_source *s = cg__cl_sources; s->name != NULL; s++)
 		if (strcmp(s->name, name) == 0) {
-			for (const char *const *line = s->lines; *line != NULL; line++)
-				append(t, *line);
+			for (int i = 0; s->lines[i] != NULL; i++)
+				TRY(append_line(ctx, t, name, i + 1, s->lines[i]));
 			return CG_OK;
 		}
 	return cg__fail(ctx, CG_ERR_BUILD, "no kernel file %s.cl", name);

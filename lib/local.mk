@@ -24,10 +24,13 @@ lib_libcore_la_SOURCES = \
 	lib/op.h \
 	lib/op/act.c \
 	lib/op/augment.c \
+	lib/op/batch_norm.c \
 	lib/op/conv2d.c \
 	lib/op/dropout.c \
 	lib/op/ewise.c \
+	lib/op/layer_norm.c \
 	lib/op/loss.c \
+	lib/op/lrn.c \
 	lib/op/matmul.c \
 	lib/op/pool.c \
 	lib/op/shape.c \
@@ -53,15 +56,21 @@ cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
 	cl/augment.cl \
+	cl/batch_norm.cl \
+	cl/batch_norm_sums.cl \
 	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \
+	cl/gemm_cpu.cl \
 	cl/gemm_gpu.cl \
+	cl/layer_norm.cl \
 	cl/loss.cl \
+	cl/lrn.cl \
 	cl/optim.cl \
 	cl/pool.cl \
 	cl/shape.cl \
-	cl/softmax.cl
+	cl/softmax.cl \
+	cl/tile_cpu.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

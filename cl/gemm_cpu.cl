@@ -1,0 +1,134 @@
+/*
+ * Matrix products on CPU devices: C[M,N] = act(op(A)·op(B) + bias) (+ C), row-major.
+ *
+ * One work-item computes `mb` rows of a panel of NR columns. It walks K in blocks of kc <= KC: copies that
+ * part of B into a private panel [kc][NR] (transposing it where B is given as [N,K]) and runs down its rows
+ * with register tiles (tile_cpu.cl). So there is no packed copy of B in memory, and the panel is used
+ * mb / MR times while it is in the nearest caches.
+ */
+#include "tile_cpu.cl"
+
+/* as in gemm.c */
+#define KC 384		/* BLOCK: 96 KB of panel */
+#define KC_TN 192	/* BLOCK_TN */
+#define MB_TN 192	/* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
+
+/*
+ * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: row blocks of mb, panels, batch (strides sa, sb, sc).
+ */
+__kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const float *restrict b,
+	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa, int b_off, int ldb,
+	int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act, int beta, int M, int N, int K, int mb, int kc)
+{
+	vfloat panel_[KC * NV];
+	float *panel = (float *)panel_;
+	const int z = get_global_id(2), n0 = get_global_id(1) * NR;
+	const int m0 = get_global_id(0) * mb, m1 = min(M, m0 + mb), at = 0;
+	struct result r = { .cols = min(NR, N - n0), .ldc = ldc };
+
+	a += a_off + (size_t)z * sa;
+	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
+	c += c_off + (size_t)z * sc + n0;
+	if (has_bias)
+		bias += n0;
+	for (int k0 = 0; k0 < K; k0 += kc) {
+		const int n = min(kc, K - k0), last = k0 + n == K;
+
+		if (tb)
+			panel_transpose(panel, b + k0, ldb, n, r.cols);
+		else
+			panel_copy(panel, b + (size_t)k0 * ldb, ldb, n, r.cols);
+		r.add = beta || k0;
+		r.bias = last && has_bias;
+		r.act = last ? act : ACT_NONE;
+		for (int m = m0; m < m1; m += MR) {
+			__global const float *row[MR];
+
+			r.rows = min(MR, m1 - m);
+			UNROLL for (int i = 0; i < MR; i++)
+				row[i] = a + (size_t)(m + min(i, r.rows - 1)) * lda + k0;
+			tile(row, &at, 1, n, 1, panel, c + (size_t)m * ldc, bias, r);
+		}
+	}
+}
+
+/* block[k][i] = a[k·lda + i], k < n, i < rows */
+static inline void block_copy(float *block, __global const float *a, int lda, int n, int rows)
+{
+	for (int k = 0; k < n; k++)
+		for (int i = 0; i < rows; i += CG_VW)
+			*(vfloat *)(block + k * MB_TN + i) = load_some(a + (size_t)k * lda + i, rows - i);
+}
+
+/*
+ * A as [K,M], B as [K,N]: gradients of weights. A's columns are read in place, or, with `copy`, from a private
+ * copy: rows of A that lie pages apart cost more than copying them.
+ *
+ * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum adds the
+ * parts up. Global size: row blocks of mb, panels, batch or parts.
+ */
+__kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const float *restrict b,
+	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa, int b_off, int ldb,
+	int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act, int beta, int M, int N, int K, int mb, int kc,
+	int kz, int copy)
+{
+	vfloat panel_[KC_TN * NV], block_[KC_TN * MB_TN / CG_VW];
+	float *panel = (float *)panel_, *block = (float *)block_;
+	const int z = get_global_id(2), n0 = get_global_id(1) * NR;
+	const int m0 = get_global_id(0) * mb, m1 = min(M, m0 + mb), at = 0;
+	struct result r = { .cols = min(NR, N - n0), .ldc = ldc };
+
+	if (kz < K)
+		K = min(kz, K - z * kz);
+	a += a_off + (size_t)z * sa;
+	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
+	c += c_off + (size_t)z * sc + n0;
+	if (has_bias)
+		bias += n0;
+	for (int k0 = 0; k0 < K; k0 += kc) {
+		const int n = min(kc, K - k0), last = k0 + n == K;
+
+		if (tb)
+			panel_transpose(panel, b + k0, ldb, n, r.cols);
+		else
+			panel_copy(panel, b + (size_t)k0 * ldb, ldb, n, r.cols);
+		if (copy)
+			block_copy(block, a + (size_t)k0 * lda + m0, lda, n, m1 - m0);
+		r.add = beta || k0;
+		r.bias = last && has_bias;
+		r.act = last ? act : ACT_NONE;
+		for (int m = m0; m < m1; m += MR) {
+			r.rows = min(MR, m1 - m);
+			if (copy) {
+				const float *col[MR];
+
+				UNROLL for (int i = 0; i < MR; i++)
+					col[i] = block + m - m0 + min(i, r.rows - 1);
+				tile_private(col, &at, 1, n, MB_TN, panel, c + (size_t)m * ldc, bias, r);
+			} else {
+				__global const float *col[MR];
+
+				UNROLL for (int i = 0; i < MR; i++)
+					col[i] = a + (size_t)k0 * lda + m + min(i, r.rows - 1);
+				tile(col, &at, 1, n, lda, panel, c + (size_t)m * ldc, bias, r);
+			}
+		}
+	}
+}
+
+/* C[M,N] (+)= part[0] + part[1] + .. + part[n - 1], each [M,N], in this order. Global size: pieces of columns, M. */
+__kernel CG_SINGLE void gemm_sum(__global const float *restrict part, __global float *restrict c, int c_off, int ldc,
+	int beta, int M, int N, int n)
+{
+	const int step = (int)get_global_size(0) * CG_VW;
+
+	for (int m = get_global_id(1); m < M; m += (int)get_global_size(1))
+		for (int j = (int)get_global_id(0) * CG_VW; j < N; j += step) {
+			__global float *p = c + c_off + (size_t)m * ldc + j;
+			vfloat s = beta ? load_some(p, N - j) : (vfloat)0.f;
+
+			for (int z = 0; z < n; z++)
+				s += load_some(part + ((size_t)z * M + m) * N + j, N - j);
+			store_some(s, p, N - j);
+		}
+}

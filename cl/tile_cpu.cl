@@ -1,0 +1,222 @@
+/*
+ * The register tile of CPU devices, for matrix products and convolutions: MR rows x NR columns of
+ * accumulators, NV vectors a row. One step of k is a column of A, an element a row, broadcast, times
+ * a row of NR elements of B. With 16-wide vectors 6 x 4 accumulators, 4 vectors of B and a broadcast fill
+ * 29 of 32 registers; with narrower ones 6 x 2 fill 15 of 16. -DTILE_NARROW halves the columns and
+ * doubles the rows, for matrices of few columns.
+ *
+ * Included by the files that use it; all loops over a tile unroll completely, so that the tile stays in
+ * registers.
+ */
+#ifdef TILE_NARROW
+#define MR 12
+#define NV (CG_VW == 16 ? 2 : 1)
+#else
+#define MR 6
+#define NV (CG_VW == 16 ? 4 : 2)
+#endif
+#define NR (NV * CG_VW)
+#define UNROLL _Pragma("unroll")
+
+enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH };	/* enum cg__act */
+
+/* Which part of C a tile is, and what becomes of it. */
+struct result {
+	int rows, cols;	/* valid part */
+	int ldc;
+	int add;	/* C += tile, not C = tile */
+	int bias;	/* then add the bias, then act */
+	int act;
+};
+
+/* LLVM uses its widest registers only in functions with such a vector in their signature. */
+static inline vfloat multiply_add(float x, vfloat b, vfloat c)
+{
+	return x * b + c;
+}
+
+static inline vfloat load_some(__global const float *p, int n)
+{
+	float v[CG_VW];
+
+	if (n >= CG_VW)
+		return VLOAD(0, p);
+	for (int i = 0; i < CG_VW; i++)
+		v[i] = i < n ? p[i] : 0.f;
+	return VLOAD(0, v);
+}
+
+static inline void store_some(vfloat v, __global float *p, int n)
+{
+	float s[CG_VW];
+
+	if (n >= CG_VW) {
+		VSTORE(v, 0, p);
+		return;
+	}
+	VSTORE(v, 0, s);
+	for (int i = 0; i < n; i++)
+		p[i] = s[i];
+}
+
+static inline vfloat activate(vfloat x, int act)
+{
+	typedef vfloat T;
+	T e;
+
+	if (act == ACT_RELU)
+		return x < 0.f ? (vfloat)0.f : x;	/* NaN stays */
+	if (act == ACT_GELU) {
+		CG_ERF(e, x * 0.70710678118654752f)
+		return 0.5f * x * (1.f + e);
+	}
+	if (act == ACT_GELU_TANH) {
+		CG_TANH(e, 0.79788456080286536f * x * (1.f + 0.044715f * x * x))
+		return 0.5f * x * (1.f + e);
+	}
+	return x;
+}
+
+/* Tiles at the edges, and activations that take more than an instruction: by rows, from memory. */
+static inline void store_rows(const vfloat (*t)[NV], __global float *c, __global const float *bias, struct result r)
+{
+	for (int i = 0; i < r.rows; i++)
+		for (int j = 0; j < NV && j * CG_VW < r.cols; j++) {
+			__global float *p = c + i * r.ldc + j * CG_VW;
+			const int n = r.cols - j * CG_VW;
+			vfloat v = t[i][j];
+
+			if (r.add)
+				v += load_some(p, n);
+			if (r.bias)
+				v += load_some(bias + j * CG_VW, n);
+			store_some(activate(v, r.act), p, n);
+		}
+}
+
+/*
+ * tile: t[i][:] = sum over s < segments, k < n of a[s·MR + i][k·step] · b[at[s] + k·NR][:], then C as `r` says.
+ * A segment is a stretch of the reduction along which the rows of A lie at constant distance; `a` holds MR
+ * pointers for each, b + at[s] is its part of the panel. One function, so that the tile never leaves the
+ * registers.
+ */
+#define TILE(name, space) \
+	static void name(const space float *const *a, const int *at, int segments, int n, int step, const float *b, \
+		__global float *c, __global const float *bias, struct result r) \
+	{ \
+		vfloat t[MR][NV]; \
+\
+		UNROLL for (int i = 0; i < MR; i++) \
+			UNROLL for (int j = 0; j < NV; j++) \
+				t[i][j] = 0.f; \
+		for (int s = 0; s < segments; s++, a += MR) { \
+			const float *row = b + at[s]; \
+			const space float *x[MR]; \
+\
+			UNROLL for (int i = 0; i < MR; i++) \
+				x[i] = a[i]; \
+			_Pragma("unroll 4") \
+			for (int k = 0; k < n; k++) { \
+				vfloat v[NV]; \
+\
+				UNROLL for (int j = 0; j < NV; j++) \
+					v[j] = *(const vfloat *)(row + k * NR + j * CG_VW); \
+				UNROLL for (int i = 0; i < MR; i++) \
+					UNROLL for (int j = 0; j < NV; j++) \
+						t[i][j] = multiply_add(x[i][k * step], v[j], t[i][j]); \
+			} \
+		} \
+		if (r.rows < MR || r.cols < NR || r.act > ACT_RELU) { \
+			vfloat copy[MR][NV]; \
+\
+			UNROLL for (int i = 0; i < MR; i++) \
+				UNROLL for (int j = 0; j < NV; j++) \
+					copy[i][j] = t[i][j]; \
+			store_rows(copy, c, bias, r); \
+			return; \
+		} \
+		if (r.add) \
+			UNROLL for (int i = 0; i < MR; i++) \
+				UNROLL for (int j = 0; j < NV; j++) \
+					t[i][j] += VLOAD(0, c + i * r.ldc + j * CG_VW); \
+		if (r.bias) \
+			UNROLL for (int j = 0; j < NV; j++) { \
+				const vfloat v = VLOAD(0, bias + j * CG_VW); \
+\
+				UNROLL for (int i = 0; i < MR; i++) \
+					t[i][j] += v; \
+			} \
+		if (r.act == ACT_RELU) \
+			UNROLL for (int i = 0; i < MR; i++) \
+				UNROLL for (int j = 0; j < NV; j++) \
+					t[i][j] = t[i][j] < 0.f ? (vfloat)0.f : t[i][j]; \
+		UNROLL for (int i = 0; i < MR; i++) \
+			UNROLL for (int j = 0; j < NV; j++) \
+				VSTORE(t[i][j], 0, c + i * r.ldc + j * CG_VW); \
+	}
+TILE(tile, __global)
+TILE(tile_private, __private)
+
+/* ---- panels of B: [k][NR], columns behind `cols` are zero --------------------------------------------- */
+
+/* panel[k][j] = b[k·ldb + j], k < n */
+static inline void panel_copy(float *panel, __global const float *b, int ldb, int n, int cols)
+{
+	for (int k = 0; k < n; k++)
+		UNROLL for (int j = 0; j < NV; j++)
+			*(vfloat *)(panel + k * NR + j * CG_VW) = cols == NR ? VLOAD(0, b + (size_t)k * ldb + j * CG_VW) :
+				load_some(b + (size_t)k * ldb + j * CG_VW, cols - j * CG_VW);
+}
+
+/* a0 b0 a1 b1 ... of the lower and of the upper halves */
+static inline vfloat zip_lo(vfloat a, vfloat b)
+{
+	vfloat v;
+
+	v.even = a.lo;
+	v.odd = b.lo;
+	return v;
+}
+
+static inline vfloat zip_hi(vfloat a, vfloat b)
+{
+	vfloat v;
+
+	v.even = a.hi;
+	v.odd = b.hi;
+	return v;
+}
+
+/* panel[k][j] = b[j·ldb + k] for a square of a vector's width: as many rounds of interleaving as it has bits. */
+static inline void transpose_square(float *panel, __global const float *b, int ldb)
+{
+	vfloat r[CG_VW], s[CG_VW];
+
+	UNROLL for (int j = 0; j < CG_VW; j++)
+		r[j] = VLOAD(0, b + (size_t)j * ldb);
+	UNROLL for (int width = 1; width < CG_VW; width *= 2) {
+		UNROLL for (int j = 0; j < CG_VW / 2; j++) {
+			s[2 * j] = zip_lo(r[j], r[j + CG_VW / 2]);
+			s[2 * j + 1] = zip_hi(r[j], r[j + CG_VW / 2]);
+		}
+		UNROLL for (int j = 0; j < CG_VW; j++)
+			r[j] = s[j];
+	}
+	UNROLL for (int k = 0; k < CG_VW; k++)
+		*(vfloat *)(panel + k * NR) = r[k];
+}
+
+/* panel[k][j] = b[j·ldb + k], k < n */
+static inline void panel_transpose(float *panel, __global const float *b, int ldb, int n, int cols)
+{
+	for (int j = 0; j < NR; j += CG_VW) {
+		int k = 0;
+
+		if (j + CG_VW <= cols)
+			for (; k + CG_VW <= n; k += CG_VW)
+				transpose_square(panel + k * NR + j, b + (size_t)j * ldb + k, ldb);
+		for (; k < n; k++)
+			for (int i = j; i < j + CG_VW; i++)
+				panel[k * NR + i] = i < cols ? b[(size_t)i * ldb + k] : 0.f;
+	}
+}

@@ -1,0 +1,203 @@
+/*
+ * Matrix products below cg_matmul: row strides, offsets, batches, both transpositions, split reductions,
+ * accumulation and the epilogue; then cg_matmul with its gradients. Sizes lie around the edges of tiles.
+ */
+#include "gemm.h"
+#include "optest.h"
+#include "tap.h"
+
+#include <math.h>
+
+/* C = act(op(A) op(B) + bias), `times` times into the same C; A, B and C are parts of larger matrices. */
+struct product {
+	int M, N, K;
+	bool trans_a, trans_b;
+	int batch;		/* 0 means 1 */
+	int pad;		/* columns and leading elements around each of A, B, C */
+	int times;		/* 0 means 1; the second time with beta 1 */
+	bool bias;		/* in[2] */
+	enum cg__act act;
+};
+
+static struct cg__gemm gemm_of(const struct product *p)
+{
+	struct cg__gemm g = { .M = p->M, .N = p->N, .K = p->K, .trans_a = p->trans_a,
+		.trans_b = p->trans_b, .act = p->act };
+
+	g.a_offset = g.b_offset = g.c_offset = p->pad;
+	g.lda = (p->trans_a ? p->M : p->K) + p->pad;
+	g.ldb = (p->trans_b ? p->K : p->N) + p->pad;
+	g.ldc = p->N + p->pad;
+	g.batch = p->batch ? p->batch : 1;
+	g.a_stride = g.lda * (p->trans_a ? p->K : p->M);
+	g.b_stride = g.ldb * (p->trans_b ? p->N : p->K);
+	g.c_stride = g.ldc * p->M;
+	return g;
+}
+
+static int64_t size_a(const struct cg__gemm *g)
+{
+	return g->batch * g->a_stride + g->a_offset;
+}
+
+static int64_t size_b(const struct cg__gemm *g)
+{
+	return g->batch * g->b_stride + g->b_offset;
+}
+
+static int64_t size_c(const struct cg__gemm *g)
+{
+	return g->batch * g->c_stride + g->c_offset;
+}
+
+static cg_status emit(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct product *p = *(const struct product *const *)cg__attr(y);
+	struct cg__gemm g = gemm_of(p);
+
+	g.a = y->src[0];
+	g.b = y->src[1];
+	g.c = y;
+	g.bias = p->bias ? y->src[2] : NULL;
+	if (p->pad)
+		TRY(cg__launch_zero(e, y));
+	TRY(cg__gemm(e, &g));
+	g.beta = 1;
+	return p->times > 1 ? cg__gemm(e, &g) : CG_OK;
+}
+
+static const struct cg_op op = { .name = "product", .emit = emit };
+
+static cg_tensor *product(cg_tensor *const *in, const void *config)
+{
+	const struct product *p = config;
+	const struct cg__gemm g = gemm_of(p);
+
+	return cg__node(&op, CG_FLOAT32, 1, (int64_t[]){ size_c(&g) }, p->bias ? 3 : 2, (cg_tensor **)in,
+		&config, sizeof(config));
+}
+
+static double activated(double x, enum cg__act act)
+{
+	switch (act) {
+	case CG__ACT_RELU: return fmax(x, 0);
+	case CG__ACT_GELU: return x / 2 * (1 + erf(x * sqrt(.5)));
+	case CG__ACT_GELU_TANH: return x / 2 * (1 + tanh(.7978845608028654 * (x + .044715 * x * x * x)));
+	default: return x;
+	}
+}
+
+static void ref_element(const struct product *p, const struct cg__gemm *g, const struct ref *in,
+	struct ref *y, int64_t z, int64_t m, int64_t n)
+{
+	const int64_t at = g->c_offset + z * g->c_stride + m * g->ldc + n;
+	const double *a = in[0].v + g->a_offset + z * g->a_stride;
+	const double *b = in[1].v + g->b_offset + z * g->b_stride;
+	const int times = p->times > 1 ? p->times : 1;
+	double sum = p->bias ? in[2].v[n] : 0, mag = fabs(sum);
+
+	for (int64_t k = 0; k < p->K; k++) {
+		double term = (p->trans_a ? a[k * g->lda + m] : a[m * g->lda + k]) *
+			(p->trans_b ? b[n * g->ldb + k] : b[k * g->ldb + n]);
+
+		sum += term;
+		mag += fabs(term);
+	}
+	y->v[at] = times * activated(sum, p->act);
+	y->mag[at] = times * mag;
+}
+
+static void ref_product(const void *config, const struct ref *in, struct ref *y)
+{
+	const struct product *p = config;
+	const struct cg__gemm g = gemm_of(p);
+
+	for (int64_t z = 0; z < g.batch; z++)
+		for (int64_t m = 0; m < p->M; m++)
+			for (int64_t n = 0; n < p->N; n++)
+				ref_element(p, &g, in, y, z, m, n);
+}
+
+/* One case a combination of transpositions. */
+static void run_product(cg_ctx *ctx, const char *name, struct product p)
+{
+	for (int t = 0; t < 4; t++) {
+		struct op_case c = { .build = product, .ref = ref_product, .config = &p, .K = p.K,
+			.no_grad = true };
+		struct cg__gemm g;
+		char text[128];
+
+		p.trans_a = t & 1;
+		p.trans_b = t & 2;
+		g = gemm_of(&p);
+		snprintf(text, sizeof(text), "gemm %c%c %dx%dx%d%s", p.trans_a ? 'T' : 'N',
+			p.trans_b ? 'T' : 'N', p.M, p.N, p.K, name);
+		c.name = text;
+		c.in[0] = (struct op_input)IN(size_a(&g));
+		c.in[1] = (struct op_input)IN(size_b(&g));
+		if (p.bias)
+			c.in[2] = (struct op_input)IN(p.N);
+		c.c = p.act > CG__ACT_RELU ? 16 : 0;
+		optest_run(ctx, &c, 1);
+	}
+}
+
+static void products(cg_ctx *ctx)
+{
+	static const int size[][3] = {
+		{ 1, 1, 1 }, { 1, 31, 7 }, { 5, 1, 33 }, { 6, 64, 16 }, { 7, 7, 65 }, { 12, 32, 17 },
+		{ 31, 33, 32 }, { 32, 31, 63 }, { 33, 63, 64 }, { 63, 65, 31 }, { 64, 64, 64 },
+		{ 65, 129, 1 }, { 61, 97, 101 }, { 128, 67, 67 }, { 199, 160, 37 }, { 64, 16, 386 },
+		{ 37, 41, 1031 },
+	};
+
+	for (size_t i = 0; i < sizeof(size) / sizeof(size[0]); i++)
+		run_product(ctx, "", (struct product){ .M = size[i][0], .N = size[i][1], .K = size[i][2] });
+	run_product(ctx, ", parts of matrices",
+		(struct product){ .M = 19, .N = 37, .K = 29, .pad = 5 });
+	run_product(ctx, ", parts of matrices, added",
+		(struct product){ .M = 63, .N = 70, .K = 31, .pad = 3, .times = 2 });
+	run_product(ctx, ", added", (struct product){ .M = 13, .N = 65, .K = 33, .times = 2 });
+	run_product(ctx, ", added, long", (struct product){ .M = 13, .N = 65, .K = 1000, .times = 2 });
+	run_product(ctx, ", batch of 3", (struct product){ .M = 13, .N = 21, .K = 17, .batch = 3 });
+	run_product(ctx, ", batch of 5, parts, added",
+		(struct product){ .M = 9, .N = 17, .K = 40, .batch = 5, .pad = 2, .times = 2 });
+	run_product(ctx, ", long rows of A'", (struct product){ .M = 1100, .N = 9, .K = 20 });
+	run_product(ctx, ", bias", (struct product){ .M = 13, .N = 70, .K = 21, .bias = true });
+	run_product(ctx, ", relu", (struct product){ .M = 13, .N = 64, .K = 21, .act = CG__ACT_RELU });
+	run_product(ctx, ", bias, relu",
+		(struct product){ .M = 20, .N = 130, .K = 400, .bias = true, .act = CG__ACT_RELU });
+	run_product(ctx, ", bias, gelu",
+		(struct product){ .M = 13, .N = 70, .K = 21, .bias = true, .act = CG__ACT_GELU });
+	run_product(ctx, ", bias, gelu_tanh",
+		(struct product){ .M = 7, .N = 33, .K = 600, .bias = true, .act = CG__ACT_GELU_TANH });
+}
+
+static cg_tensor *matmul(cg_tensor *const *in, const void *config)
+{
+	(void)config;
+	return cg_matmul(in[0], in[1]);
+}
+
+#define MATMUL(k, ...) matmul, ref_matmul, .in = { __VA_ARGS__ }, .K = (k), .linear = EACH
+
+static const struct op_case matmuls[] = {
+	{ "matmul 1x1x1", MATMUL(1, IN(1, 1), IN(1, 1)) },
+	{ "matmul 5x3x7", MATMUL(7, IN(5, 3), IN(3, 7)) },
+	{ "matmul 2x3x33x31, four dimensions", MATMUL(33, IN(2, 3, 2, 33), IN(33, 31)) },
+	{ "matmul 2x37x64x65", MATMUL(74, IN(2, 37, 64), IN(64, 65)) },
+	{ "matmul 67x129x7", MATMUL(129, IN(67, 129), IN(129, 7)) },
+	{ "matmul 1031x13x32", MATMUL(1031, IN(1031, 13), IN(13, 32)) },
+};
+
+int main(void)
+{
+	cg_ctx *ctx = optest_open();
+
+	if (!ctx)
+		return optest_status();
+	products(ctx);
+	optest_run(ctx, matmuls, (int)(sizeof(matmuls) / sizeof(matmuls[0])));
+	cg_close(ctx);
+	return done();
+}
