@@ -6,6 +6,7 @@ ops_programs = \
 	tests/gradcheck \
 	tests/test_augment \
 	tests/test_dropout \
+	tests/test_gemm \
 	tests/test_golden \
 	tests/test_loss \
 	tests/test_optim \
