@@ -206,7 +206,7 @@ static void calibration(struct metrics *m, const double *p, const uint8_t *label
 
 	for (int32_t i = 0; i < m->n; i++, p += m->classes) {
 		int top = metrics_argmax(p, m->classes);
-		double likely = fmin(1 - DBL_EPSILON, fmax(DBL_EPSILON, p[label[i]]));
+		double likely = p[label[i]] < DBL_EPSILON ? DBL_EPSILON : p[label[i]];
 		int bin = bin_of(p[top]);
 
 		m->bins[bin].n++;

@@ -149,8 +149,8 @@ void synth_action(float action[ACTIONS], enum data_class expression, struct lots
 	const struct pose *main = pick_pose(l, expression);
 	const struct pose *other =
 		&poses[random_below(random_bits(l->seed, l->stream, l->counter++), POSES)];
-	float strength = lots_uniform(l, .2f, 1.15f);
-	float mixed = lots_chance(l, .4f) ? lots_uniform(l, 0, .45f) : 0;
+	float strength = lots_uniform(l, .3f, 1.15f);
+	float mixed = lots_chance(l, .4f) ? lots_uniform(l, 0, .4f) : 0;
 	static const float spread[ACTIONS] = { [BROW_IN] = .03f,
 		[BROW_OUT] = .03f,
 		[BROW_ARCH] = .02f,

@@ -12,9 +12,13 @@ ops_programs = \
 	tests/test_optim \
 	tests/test_shape
 unit_programs = \
+	tests/test_cli \
+	tests/test_data \
 	tests/test_kernel \
+	tests/test_metrics \
 	tests/test_plan \
-	tests/test_safetensors
+	tests/test_safetensors \
+	tests/test_synth
 
 # What test programs share.
 check_LTLIBRARIES = tests/libtest.la
@@ -29,6 +33,7 @@ tests_libtest_la_SOURCES = \
 
 check_PROGRAMS += $(ops_programs) $(unit_programs)
 TESTS += $(unit_programs) $(ops_scripts) \
+	tests/data.sh \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
@@ -41,6 +46,7 @@ ops_scripts = \
 	tests/ops-gpu-own.sh
 
 EXTRA_DIST += $(ops_scripts) \
+	tests/data.sh \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/lsan.supp \
@@ -54,6 +60,11 @@ EXTRA_DIST += \
 	tests/golden/make_golden.py \
 	tests/golden/optim.safetensors \
 	tests/golden/vgg.safetensors
+
+# What scikit-learn and SciPy computed, and the script that asked them.
+EXTRA_DIST += \
+	tests/golden/metrics.py \
+	tests/golden/metrics.txt
 
 TEST_EXTENSIONS = .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
@@ -70,7 +81,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache
+	rm -rf tests/cache tests/data.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all

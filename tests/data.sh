@@ -1,0 +1,204 @@
+#!/bin/sh
+# fer-data from outside: what is malformed comes out as one line with file, line and reason and the
+# right exit code; what is merely unusual is read. Then the real FER2013, where there is one: in
+# ../shared beside the source tree or in $FER_SHARED.
+data=bin/fer-data
+dir=tests/data.tmp
+count=0
+failed=0
+rm -rf $dir
+mkdir -p $dir || exit 1
+
+check() {	# TEXT COMMAND...: passed if the command succeeds
+	text=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count - $text"
+	else
+		echo "not ok $count - $text"
+		sed 's/^/# /' $dir/err
+		failed=1
+	fi
+}
+
+run() {		# ARGUMENT...: its status in $status, its streams in $dir/out and $dir/err
+	"$data" "$@" >$dir/out 2>$dir/err
+	status=$?
+}
+
+fails() {	# STATUS MESSAGE: the last run ended so, with just this line on stderr
+	[ $status -eq "$1" ] && [ "$(cat $dir/err)" = "fer-data: $2" ]
+}
+
+row() {		# LABEL N USAGE [FIRST]: a row of N pixels
+	${AWK:-awk} -v label="$1" -v n="$2" -v usage="$3" -v first="${4:-0}" 'BEGIN {
+		printf "%s,%s", label, first
+		for (i = 1; i < n; i++)
+			printf " %d", (i * 37 + label * 11) % 256
+		print "," usage
+	}'
+}
+
+good() {	# a header and three rows
+	echo emotion,pixels,Usage
+	row 0 16 Training
+	row 3 16 PublicTest
+	row 6 16 PrivateTest
+}
+
+bad() {		# TEXT LINE REASON: bad.csv is malformed there
+	run check $dir/bad.csv
+	check "$1" fails 3 "$dir/bad.csv:$2: $3"
+}
+
+bad_file() {	# TEXT REASON: the same where no line is to blame
+	run check $dir/bad.csv
+	check "$1" fails 3 "$dir/bad.csv: $2"
+}
+
+reads() {	# TEXT N SIDE: good.csv is read
+	run check $dir/good.csv
+	check "$1" [ "$status:$(cat $dir/out)" = "0:$dir/good.csv: ok, $2 images of ${3}x$3" ]
+}
+
+# Rows
+{ good; row 1 15 Training; } >$dir/bad.csv
+bad "a short row" 5 "15 pixels, expected 16"
+{ good; row 1 17 Training; } >$dir/bad.csv
+bad "a long row" 5 "17 pixels, expected 16"
+{ good; row 1 16 Training 256; row 1 16 Training; } >$dir/bad.csv
+bad "a value of 256" 5 'pixel 1 is "256", expected 0..255'
+{ good; row 1 16 Training -1; } >$dir/bad.csv
+bad "a value of -1" 5 'pixel 1 is "-1", expected 0..255'
+{ good; row 1 16 Training x; } >$dir/bad.csv
+bad "a letter" 5 'pixel 1 is "x", expected 0..255'
+{ good; row 1 16 Training 1.5; } >$dir/bad.csv
+bad "a fraction" 5 'pixel 1 is "1.5", expected 0..255'
+{ good; row 1 16 Training 99999999999999999999; } >$dir/bad.csv
+bad "a number of many digits" 5 'pixel 1 is "99999999999999999999", expected 0..255'
+{ good; echo 1,,Training; } >$dir/bad.csv
+bad "no pixels" 5 "0 pixels, expected 16"
+{ good; row 7 16 Training; } >$dir/bad.csv
+bad "a label out of range" 5 'label "7", expected 0..6'
+{ good; row -1 16 Training; } >$dir/bad.csv
+bad "a negative label" 5 'label "-1", expected 0..6'
+{ good; row "" 16 Training; } >$dir/bad.csv
+bad "no label" 5 'label "", expected 0..6'
+{ good; row 1 16 Test; } >$dir/bad.csv
+bad "an unknown usage" 5 'usage "Test", expected Training, PublicTest or PrivateTest'
+{ good; echo 1,2; } >$dir/bad.csv
+bad "a row of two fields" 5 "2 fields, expected 3"
+{ good; row 1 16 Training,x; } >$dir/bad.csv
+bad "a row of four fields" 5 "4 fields, expected 3"
+{ echo emotion,pixels,Usage; row 1 15 Training; } >$dir/bad.csv
+bad "images that are not square" 2 "15 pixels, not a square image"
+
+# Files
+{ echo emotion,pixels; row 1 16 Training; } >$dir/bad.csv
+bad "no column Usage" 1 'no column "Usage" in the header'
+row 1 16 Training >$dir/bad.csv
+bad "no header" 1 'no column "emotion" in the header'
+: >$dir/bad.csv
+bad_file "an empty file" "empty file"
+echo emotion,pixels,Usage >$dir/bad.csv
+bad_file "a header only" "no rows below the header"
+run check $dir/none.csv
+check "no file" fails 3 "$dir/none.csv: No such file or directory"
+run check $dir
+check "a folder" fails 3 "$dir: is a folder, expected a CSV file"
+
+# gzip
+{ good; for i in 1 2 3 4 5 6 7 8; do row $((i % 7)) 1600 Training; done; } | sed '2,4d' >$dir/long.csv
+gzip -c $dir/long.csv >$dir/long.csv.gz
+run check $dir/long.csv.gz
+check "gzip" [ "$status:$(cat $dir/out)" = "0:$dir/long.csv.gz: ok, 8 images of 40x40" ]
+size=$(wc -c <$dir/long.csv.gz)
+for part in 100 $((size / 2)) $((size - 4)); do
+	head -c $part $dir/long.csv.gz >$dir/cut.csv.gz
+	run check $dir/cut.csv.gz
+	check "gzip cut after $part of $((size)) bytes" \
+		grep -q 'cut.csv.gz:.*the gzip stream breaks off: truncated file' $dir/err
+	check "is malformed, one line" [ $status -eq 3 -a "$(wc -l <$dir/err)" -eq 1 ]
+done
+{ head -c 200 $dir/long.csv.gz; printf XXXX; tail -c +205 $dir/long.csv.gz; } >$dir/hurt.csv.gz
+run check $dir/hurt.csv.gz
+check "damaged gzip" [ $status -eq 3 -a "$(wc -l <$dir/err)" -eq 1 ]
+
+# What is read all the same
+good | sed 's/$/\r/' >$dir/good.csv
+reads "CRLF" 3 4
+good | sed '1s/.*/emotion, Usage, pixels/; s/^\([0-9]\),\(.*\),\(.*\)/\1,\3,\2/' >$dir/good.csv
+reads "other order of columns, blanks in the header" 3 4
+good | sed '1s/^/id,/; 2,$s/^/row,/' >$dir/good.csv
+reads "another column" 3 4
+good | sed '1s/^/\xef\xbb\xbf/' >$dir/good.csv
+reads "a byte order mark" 3 4
+good | sed '2,$s/,\(.*\),/,"\1",/' >$dir/good.csv
+reads "quotes" 3 4
+good | sed 's/ /  /g; 2s/,0/, 0/; 3s/,P/ ,P/' >$dir/good.csv
+reads "more blanks" 3 4
+good | tr -d '\n' | sed 's/Usage/Usage\n/; s/Training/Training\n/; s/PublicTest/PublicTest\n/' >$dir/good.csv
+reads "no newline at the end" 3 4
+{ good; echo; } >$dir/good.csv
+reads "an empty line at the end" 3 4
+
+# Several files; --json
+good >$dir/good.csv
+row 1 16 Training >$dir/bad.csv
+run check $dir/good.csv $dir/bad.csv
+check "one of two files is bad" [ $status -eq 8 ]
+check "the other is still read" grep -q 'good.csv: ok' $dir/out
+run info --json $dir/good.csv
+check "info --json" grep -q '"contradicting": 0' $dir/out
+run check --json $dir/bad.csv
+check "an error in JSON" grep -q '"error": ".*no column' $dir/out
+run look $dir/good.csv
+check "an unknown verb" fails 2 '"look" given, expected info or check'
+run info
+check "no file given" fails 2 'info: no file given'
+
+# Duplicates: rows 0 and 1 with two labels, and a twin of row 0 in each other split
+{ good; row 0 16 Training; row 0 16 Training | sed 's/^0/5/'; row 0 16 PublicTest
+	row 0 16 PrivateTest; row 3 16 PrivateTest; } >$dir/twins.csv
+run info $dir/twins.csv
+check "duplicates" grep -q '^duplicates  *5 rows .* 3 distinct images, 2 of them repeated, 1 ' $dir/out
+check "twins of Training" grep -q 'PublicTest: 1 rows have the pixels of a Training row' $dir/out
+check "twins of PublicTest" grep -q 'PrivateTest: 2 rows have the pixels of a Public' $dir/out
+check "rows without twins" grep -q 'without twins  PrivateTest: 1 rows' $dir/out
+
+# Drawn faces
+run info synth:70
+check "synth is balanced" grep -q '^Training  *10  *10  *10  *10  *10  *10  *10  *70$' $dir/out
+run info synth:x
+check "synth of no number" fails 3 'synth:x: expected synth or synth:N with N in 7..1000000'
+
+# FER2013
+shared=${FER_SHARED:-${srcdir:-.}/../shared}
+real=$shared/data/fer2013.csv.gz
+facts='Training 3995 436 4097 7215 4830 3171 4965 28709
+PublicTest 467 56 496 895 653 415 607 3589
+PrivateTest 491 55 528 879 594 416 626 3589
+all 4953 547 5121 8989 6077 4002 6198 35887
+blank 12 images
+1853 rows repeat another: 34034 distinct images, 1516 of them repeated, 57 with
+PublicTest: 280 rows have the pixels of a Training row
+PrivateTest: 288 rows have the pixels of a Training row
+PrivateTest: 44 rows have the pixels of a PublicTest row
+without twins PrivateTest: 3275 rows'
+if [ -f "$real" ]; then
+	run info "$real"
+	tr -s ' ' <$dir/out >$dir/squeezed
+	while read -r fact; do
+		check "FER2013: $fact" grep -q -- "$fact" $dir/squeezed
+	done <<-FACTS
+	$facts
+	FACTS
+else
+	count=$((count + 1))
+	echo "ok $count # SKIP no FER2013 at $real; FER_SHARED names the folder that holds data/"
+fi
+
+echo "1..$count"
+rm -rf $dir
+exit $failed
