@@ -45,15 +45,37 @@ typedef int cg_ilanes;
 #define CG_LANES 1
 #endif
 
+#if CG_CPU
+/* Moves n < 16 floats by halves; for the ends of rows. */
+#define CG_MOVE_SOME(from, to, n) \
+	{ \
+		int at = 0; \
+		if ((n) & 8) { \
+			vstore8(vload8(0, (from)), 0, (to)); \
+			at = 8; \
+		} \
+		if ((n) & 4) { \
+			vstore4(vload4(0, (from) + at), 0, (to) + at); \
+			at += 4; \
+		} \
+		if ((n) & 2) { \
+			vstore2(vload2(0, (from) + at), 0, (to) + at); \
+			at += 2; \
+		} \
+		if ((n) & 1) \
+			(to)[at] = (from)[at]; \
+	}
+#endif
+
 static inline cg_lanes cg_load(__global const float *p, int n)
 {
 #if CG_CPU
-	float some[CG_LANES];
+	float some[16];
 
 	if (n >= CG_LANES)
 		return VLOAD(0, p);
-	for (int i = 0; i < CG_LANES; i++)
-		some[i] = i < n ? p[i] : 0;
+	VSTORE((vfloat)0, 0, some);
+	CG_MOVE_SOME(p, some, n)
 	return VLOAD(0, some);
 #else
 	return *p;
@@ -80,19 +102,36 @@ static inline cg_lanes cg_keep(cg_lanes v, int n)
 static inline void cg_store(cg_lanes v, __global float *p, int n)
 {
 #if CG_CPU
-	float some[CG_LANES];
+	float some[16];
 
 	if (n >= CG_LANES) {
 		VSTORE(v, 0, p);
 		return;
 	}
 	VSTORE(v, 0, some);
-	for (int i = 0; i < n; i++)
-		p[i] = some[i];
+	CG_MOVE_SOME(some, p, n)
 #else
 	*p = v;
 #endif
 }
+
+#if CG_CPU
+/* Sum of the lanes, in a fixed order. */
+static inline float cg_lane_sum(vfloat v)
+{
+#if CG_VW == 16
+	const float8 v8 = v.lo + v.hi;
+	const float4 v4 = v8.lo + v8.hi;
+#elif CG_VW == 8
+	const float4 v4 = v.lo + v.hi;
+#else
+	const float4 v4 = v;
+#endif
+	const float2 v2 = v4.lo + v4.hi;
+
+	return v2.x + v2.y;
+}
+#endif
 
 /* for each of n elements, whatever the launch's size: a contiguous piece for each work-item on CPUs, strided on GPUs */
 #if CG_CPU

@@ -13,30 +13,68 @@
 #if CG_CPU
 #define SHAPE CG_SINGLE
 #define PART
-#define EACH(j, D) for (int j = 0; j < (D); j += CG_LANES)
+#define FIRST 0
+#define STEP CG_LANES
 #define EACH_ROW(r, rows) \
 	for (int per = ((rows) + (int)get_global_size(0) - 1) / (int)get_global_size(0), \
 		 r = (int)get_global_id(0) * per, end = min((rows), r + per); \
 		r < end; r++)
-
-static inline float total(vfloat v)
-{
-	float some[CG_VW];
-
-	VSTORE(v, 0, some);
-	for (int step = CG_VW / 2; step > 0; step /= 2)
-		for (int i = 0; i < step; i++)
-			some[i] += some[i + step];
-	return some[0];
-}
-#define TOTAL(v) total(v)
+#define TOTAL(v) cg_lane_sum(v)
 #else
 #define SHAPE
 #define PART __local float group_part[CG_GROUP];
-#define EACH(j, D) for (int j = (int)get_local_id(0); j < (D); j += (int)get_local_size(0))
+#define FIRST ((int)get_local_id(0))
+#define STEP ((int)get_local_size(0))
 #define EACH_ROW(r, rows) CG_TASK(r, rows)
 #define TOTAL(v) cg_group_sum(group_part, v)
 #endif
+#define EACH(j, D) for (int j = FIRST; j < (D); j += STEP)
+
+/* On CPUs four sums at a time, or each addition would wait for the one before. */
+static inline cg_lanes row_sum(__global const float *x, int D)
+{
+	cg_lanes sum = 0;
+	int j = FIRST;
+
+#if CG_CPU
+	vfloat a = 0, b = 0, c = 0;
+
+	for (; j + 4 * CG_VW <= D; j += 4 * CG_VW) {
+		sum += VLOAD(0, x + j);
+		a += VLOAD(1, x + j);
+		b += VLOAD(2, x + j);
+		c += VLOAD(3, x + j);
+	}
+	sum = (sum + a) + (b + c);
+#endif
+	for (; j < D; j += STEP)
+		sum += cg_load(x + j, D - j);
+	return sum;
+}
+
+static inline cg_lanes row_squares(__global const float *x, float mean, int D)
+{
+	cg_lanes sum = 0;
+	int j = FIRST;
+
+#if CG_CPU
+	vfloat other = 0;
+
+	for (; j + 2 * CG_VW <= D; j += 2 * CG_VW) {
+		const vfloat d0 = VLOAD(0, x + j) - mean, d1 = VLOAD(1, x + j) - mean;
+
+		sum += d0 * d0;
+		other += d1 * d1;
+	}
+	sum += other;
+#endif
+	for (; j < D; j += STEP) {
+		const cg_lanes d = cg_keep(cg_load(x + j, D - j) - mean, D - j);
+
+		sum += d * d;
+	}
+	return sum;
+}
 
 SHAPE __kernel void layer_norm(__global const float *x, __global const float *gamma,
 	__global const float *beta, __global float *y, __global float *stats, int rows, int D,
@@ -46,18 +84,9 @@ SHAPE __kernel void layer_norm(__global const float *x, __global const float *ga
 	EACH_ROW(r, rows) {
 		__global const float *xr = x + (size_t)r * D;
 		__global float *yr = y + (size_t)r * D;
-		cg_lanes sum = 0, squares = 0;
-		float mean, rstd;
+		const float mean = TOTAL(row_sum(xr, D)) / D;
+		const float rstd = 1 / sqrt(TOTAL(row_squares(xr, mean, D)) / D + eps);
 
-		EACH(j, D)
-			sum += cg_load(xr + j, D - j);
-		mean = TOTAL(sum) / D;
-		EACH(j, D) {
-			const cg_lanes d = cg_keep(cg_load(xr + j, D - j) - mean, D - j);
-
-			squares += d * d;
-		}
-		rstd = 1 / sqrt(TOTAL(squares) / D + eps);
 		EACH(j, D) {
 			const cg_lanes xhat = (cg_load(xr + j, D - j) - mean) * rstd;
 

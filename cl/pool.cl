@@ -117,107 +117,152 @@ static inline struct span covering(int h, int H, int P, int R, int stride, int b
 	return w;
 }
 
-static inline size_t in_x(struct geometry g, int b, int h, int w, int c)
+/* Where a pixel begins. */
+static inline size_t in_x(struct geometry g, int b, int h, int w)
 {
-	return ((size_t)(b * g.H + h) * g.W + w) * g.C + c;
+	return ((size_t)(b * g.H + h) * g.W + w) * g.C;
 }
 
-static inline size_t in_y(struct geometry g, int b, int p, int q, int c)
+static inline size_t in_y(struct geometry g, int b, int p, int q)
 {
-	return ((size_t)(b * g.P + p) * g.Q + q) * g.C + c;
+	return ((size_t)(b * g.P + p) * g.Q + q) * g.C;
 }
 
-/* ---- one pixel, n channels from c on ----------------------------------------------------- */
+/* The first position of a window that lies in the padding; R S or more if there is none. */
+static inline int first_padding(struct geometry g, int h0, int w0)
+{
+	if (h0 < 0 || w0 < 0)
+		return 0;
+	if (w0 + g.S > g.W && g.right > 0)
+		return g.W - w0;
+	return h0 + g.R > g.H && g.bottom > 0 ? (g.H - h0) * g.S : g.R * g.S;
+}
+
+/* ---- one pixel: channels first .. last - 1, all of them on CPUs ---------------------------- */
+
+#if CG_CPU
+static inline int next(int c, int last)
+{
+	return c + CG_LANES >= last ? last : min(c + CG_LANES, last - CG_LANES);
+}
+#define EACH(c, n) for (int c = first, n = min(last - first, CG_LANES); c < last; c = next(c, last))
+#else
+#define EACH(c, n) for (int c = first, n = 1; n > 0; n--)
+#endif
 
 static inline void max_at(struct geometry g, __global const float *x, __global float *y,
-	__global INDEX *index, int b, int p, int q, int c, int n)
+	__global INDEX *index, int b, int p, int q, int first, int last)
 {
 	const int h0 = p * g.stride_h - g.top, w0 = q * g.stride_w - g.left;
-	const int r0 = g.flag ? 0 : max(-h0, 0), r1 = min(g.R, g.H - h0 + (g.flag ? g.bottom : 0));
-	const int s0 = g.flag ? 0 : max(-w0, 0), s1 = min(g.S, g.W - w0 + (g.flag ? g.right : 0));
-	cg_lanes best = -INFINITY;
-	cg_ilanes where = r0 * g.S + s0;
+	const int r0 = max(-h0, 0), r1 = min(g.R, g.H - h0);
+	const int s0 = max(-w0, 0), s1 = min(g.S, g.W - w0);
+	const int zero = g.flag ? first_padding(g, h0, w0) : g.R * g.S;
+	const size_t from = in_x(g, b, h0 + r0, w0 + s0), to = in_y(g, b, p, q);
 
-	for (int r = r0; r < r1; r++)
-		for (int s = s0; s < s1; s++) {
-			const int h = h0 + r, w = w0 + s;
-			const int inside = h >= 0 && h < g.H && w >= 0 && w < g.W;
-			const size_t at = inside ? in_x(g, b, h, w, c) : 0;
-			const cg_lanes v = inside ? cg_load(x + at, n) : (cg_lanes)0;
-			const cg_ilanes better = (v > best) | (v != v);
+	EACH(c, n) {
+		cg_lanes best = -INFINITY;
+		cg_ilanes where = r0 * g.S + s0;
 
-			best = select(best, v, better);
-			where = select(where, (cg_ilanes)(r * g.S + s), better);
+		for (int r = r0; r < r1; r++)
+			for (int s = s0; s < s1; s++) {
+				const size_t at = from + ((r - r0) * g.W + s - s0) * g.C + c;
+				const cg_lanes v = cg_load(x + at, n);
+				const cg_ilanes better = (v > best) | (v != v);
+
+				best = select(best, v, better);
+				where = select(where, (cg_ilanes)(r * g.S + s), better);
+			}
+		if (zero < g.R * g.S) {
+			const cg_ilanes better = (best < 0) | ((best == 0) & (where > zero));
+
+			best = select(best, (cg_lanes)0, better);
+			where = select(where, (cg_ilanes)zero, better);
 		}
-	cg_store(best, y + in_y(g, b, p, q, c), n);
-	if (index)
-		store_index(where, index + in_y(g, b, p, q, c), n);
+		cg_store(best, y + to + c, n);
+		if (index)
+			store_index(where, index + to + c, n);
+	}
 }
 
 static inline void max_grad_at(struct geometry g, __global const float *dy,
-	__global const INDEX *index, __global float *dx, int b, int h, int w, int c, int n)
+	__global const INDEX *index, __global float *dx, int b, int h, int w, int first, int last)
 {
 	const struct span ps = covering(h, g.H, g.P, g.R, g.stride_h, g.top, 0);
 	const struct span qs = covering(w, g.W, g.Q, g.S, g.stride_w, g.left, 0);
-	cg_lanes sum = 0;
+	const size_t to = in_x(g, b, h, w);
 
-	for (int p = ps.begin; p < ps.end; p++)
-		for (int q = qs.begin; q < qs.end; q++) {
-			const int r = h - p * g.stride_h + g.top, s = w - q * g.stride_w + g.left;
-			const size_t at = in_y(g, b, p, q, c);
-			const cg_ilanes chosen = load_index(index + at, n) == r * g.S + s;
+	EACH(c, n) {
+		cg_lanes sum = 0;
 
-			sum += select((cg_lanes)0, cg_load(dy + at, n), chosen);
-		}
-	cg_store(sum, dx + in_x(g, b, h, w, c), n);
+		for (int p = ps.begin; p < ps.end; p++)
+			for (int q = qs.begin; q < qs.end; q++) {
+				const int r = h - p * g.stride_h + g.top;
+				const int s = w - q * g.stride_w + g.left;
+				const size_t at = in_y(g, b, p, q) + c;
+				const cg_ilanes chosen = load_index(index + at, n) == r * g.S + s;
+
+				sum += select((cg_lanes)0, cg_load(dy + at, n), chosen);
+			}
+		cg_store(sum, dx + to + c, n);
+	}
 }
 
 static inline void avg_at(struct geometry g, __global const float *x, __global float *y, int b,
-	int p, int q, int c, int n)
+	int p, int q, int first, int last)
 {
 	const struct span hs = rows_of(g, p), ws = columns_of(g, q);
-	cg_lanes sum = 0;
+	const size_t from = in_x(g, b, hs.begin, ws.begin), to = in_y(g, b, p, q);
+	const float share = 1.0f / (float)(hs.count * ws.count);
 
-	for (int h = hs.begin; h < hs.end; h++)
-		for (int w = ws.begin; w < ws.end; w++)
-			sum += cg_load(x + in_x(g, b, h, w, c), n);
-	cg_store(sum * (1.0f / (float)(hs.count * ws.count)), y + in_y(g, b, p, q, c), n);
+	EACH(c, n) {
+		cg_lanes sum = 0;
+
+		for (int h = 0; h < hs.end - hs.begin; h++)
+			for (int w = 0; w < ws.end - ws.begin; w++)
+				sum += cg_load(x + from + (h * g.W + w) * g.C + c, n);
+		cg_store(sum * share, y + to + c, n);
+	}
+}
+
+static inline float share_of(struct geometry g, int p, int q)
+{
+	return 1.0f / (float)(rows_of(g, p).count * columns_of(g, q).count);
 }
 
 static inline void avg_grad_at(struct geometry g, __global const float *dy, __global float *dx,
-	int b, int h, int w, int c, int n)
+	int b, int h, int w, int first, int last)
 {
 	const struct span ps = covering(h, g.H, g.P, g.R, g.stride_h, g.top, g.flag == 2);
 	const struct span qs = covering(w, g.W, g.Q, g.S, g.stride_w, g.left, g.flag == 2);
-	cg_lanes sum = 0;
+	const int alone = ps.end - ps.begin == 1 && qs.end - qs.begin == 1;
+	const float once = alone ? share_of(g, ps.begin, qs.begin) : 0;
+	const size_t to = in_x(g, b, h, w);
 
-	for (int p = ps.begin; p < ps.end; p++)
-		for (int q = qs.begin; q < qs.end; q++) {
-			const int count = rows_of(g, p).count * columns_of(g, q).count;
+	EACH(c, n) {
+		cg_lanes sum = 0;
 
-			sum += cg_load(dy + in_y(g, b, p, q, c), n) * (1.0f / (float)count);
-		}
-	cg_store(sum, dx + in_x(g, b, h, w, c), n);
+		for (int p = ps.begin; p < ps.end; p++)
+			for (int q = qs.begin; q < qs.end; q++) {
+				const float share = alone ? once : share_of(g, p, q);
+
+				sum += cg_load(dy + in_y(g, b, p, q) + c, n) * share;
+			}
+		cg_store(sum, dx + to + c, n);
+	}
 }
 
-/* ---- kernels: for each pixel (b, i, j) of I x J and its channels ------------------------- */
+/* ---- kernels: for each pixel (b, i, j) of I x J -------------------------------------------- */
 
 #if CG_CPU
-static inline int next_lanes(int c, int C)
-{
-	return c + CG_LANES >= C ? C : min(c + CG_LANES, C - CG_LANES);
-}
-
 #define FOR_PIXELS(b, i, j, I, J) \
 	CG_TASK(t, B * (I)) \
-	for (int b = t / (I), i = t % (I), j = 0; j < (J); j++) \
-		for (int c = 0, n = min(C, CG_LANES); c < C; c = next_lanes(c, C))
+	for (int b = t / (I), i = t % (I), j = 0, first = 0, last = C; j < (J); j++)
 #else
 #define FOR_PIXELS(b, i, j, I, J) \
 	CG_FOR(e, B * (I) * (J) * C) \
-	for (int c = e % C, pixel = e / C, j = pixel % (J), row = pixel / (J), i = row % (I), \
-		 b = row / (I), n = 1; \
-		n > 0; n--)
+	for (int first = e % C, pixel = e / C, j = pixel % (J), row = pixel / (J), i = row % (I), \
+		 b = row / (I), last = first + 1, once = 1; \
+		once; once = 0)
 #endif
 
 CG_SINGLE __kernel void max_pool(
@@ -226,7 +271,7 @@ CG_SINGLE __kernel void max_pool(
 	const struct geometry g = GATHER_GEOMETRY;
 
 	FOR_PIXELS(b, p, q, P, Q)
-		max_at(g, x, y, index, b, p, q, c, n);
+		max_at(g, x, y, index, b, p, q, first, last);
 }
 
 CG_SINGLE __kernel void max_pool_grad(
@@ -235,7 +280,7 @@ CG_SINGLE __kernel void max_pool_grad(
 	const struct geometry g = GATHER_GEOMETRY;
 
 	FOR_PIXELS(b, h, w, H, W)
-		max_grad_at(g, dy, index, dx, b, h, w, c, n);
+		max_grad_at(g, dy, index, dx, b, h, w, first, last);
 }
 
 CG_SINGLE __kernel void avg_pool(__global const float *x, __global float *y, GEOMETRY)
@@ -243,7 +288,7 @@ CG_SINGLE __kernel void avg_pool(__global const float *x, __global float *y, GEO
 	const struct geometry g = GATHER_GEOMETRY;
 
 	FOR_PIXELS(b, p, q, P, Q)
-		avg_at(g, x, y, b, p, q, c, n);
+		avg_at(g, x, y, b, p, q, first, last);
 }
 
 CG_SINGLE __kernel void avg_pool_grad(__global const float *dy, __global float *dx, GEOMETRY)
@@ -251,5 +296,5 @@ CG_SINGLE __kernel void avg_pool_grad(__global const float *dy, __global float *
 	const struct geometry g = GATHER_GEOMETRY;
 
 	FOR_PIXELS(b, h, w, H, W)
-		avg_grad_at(g, dy, dx, b, h, w, c, n);
+		avg_grad_at(g, dy, dx, b, h, w, first, last);
 }
