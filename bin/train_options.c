@@ -117,7 +117,7 @@ static const struct model_setting *setting_of(const struct model *m, const char 
 	return NULL;
 }
 
-/* "dropout before linear layers [alexnet 0.5, vgg 0.25]" */
+/* "dropout before linear layers [alexnet 0.5, vgg 0.25]"; of words the first is the default. */
 static void describe(const char *name, char help[HELP])
 {
 	const char *before = " [";
@@ -134,8 +134,8 @@ static void describe(const char *name, char help[HELP])
 			n += (size_t)snprintf(help + n, HELP - n, "%s%s %g", before,
 					      models[i]->name, s->fallback);
 		else if (n < HELP)
-			n += (size_t)snprintf(help + n, HELP - n, "%s%s %.*s", before,
-					      models[i]->name, (int)strcspn(s->words, "|"), s->words);
+			n += (size_t)snprintf(help + n, HELP - n, "%s%s %s", before, models[i]->name,
+					      s->words);
 		before = ", ";
 	}
 	if (n < HELP)
@@ -175,7 +175,7 @@ const struct cli_program *train_program(void)
 				continue;
 			describe(s->name, help[n]);
 			table[n] = (struct cli_option){ s->name, 0, CLI_TEXT, NULL, "model",
-							s->words ? s->words : s->whole ? "N" : "X",
+							s->words ? "WORD" : s->whole ? "N" : "X",
 							help[n], 0 };
 			n++;
 		}
@@ -261,7 +261,11 @@ int train_model(struct cli *c, const struct model **model, struct model_config *
 	if (cli_given(c, "crop"))
 		config->size = cli_int(c, "crop");
 	status = refuse_settings(c, *model);
-	return status < 0 ? use_settings(c, *model, config) : status;
+	if (status < 0)
+		status = use_settings(c, *model, config);
+	if (status < 0 && model_check(*model, config))
+		status = cli_fail(c, CLI_USAGE, "%s: %s", name, model_check(*model, config));
+	return status;
 }
 
 /* --- numbers --- */

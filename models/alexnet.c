@@ -1,80 +1,128 @@
 /*
- * AlexNet (Krizhevsky et al. 2012; the one-column widths of Krizhevsky 2014, as torchvision has
- * them), its form for 48x48 faces: a 5x5 stem in place of the 11x11 one with stride 4.
+ * alexnet: AlexNet (Krizhevsky et al. 2012) in three forms:
  *
- *	5x5/2 pad 2, 64    ReLU   max 3/2      48 -> 24 -> 11
- *	5x5   pad 2, 192   ReLU   max 3/2      11 -> 5
- *	3x3   pad 1, 384   ReLU
- *	3x3   pad 1, 256   ReLU
- *	3x3   pad 1, 256   ReLU   max 3/2       5 -> 2
- *	dropout, linear 1024, ReLU
- *	dropout, linear 1024, ReLU
+ *	face	the one-column widths of Krizhevsky 2014 with a 5x5 stem, for 48x48
+ *	torch	the same widths as torchvision has them, for images of 63x63 and more: 61,100,840
+ *		parameters at 224 with 1000 classes and 3 channels
+ *	caffe	the original's widths and two groups, with local response normalisation and pools
+ *		that round up (bvlc_alexnet): 60,965,224 parameters at 227
+ *
+ *	face				torch			caffe
+ *	5x5/2 pad 2, 64   48 -> 24	11x11/4 pad 2, 64	11x11/4, 96
+ *	max 3/2		     -> 11	max 3/2			norm, max 3/2
+ *	5x5 pad 2, 192			5x5 pad 2, 192		5x5 pad 2, 256, 2 groups
+ *	max 3/2		     -> 5	max 3/2			norm, max 3/2
+ *	3x3 pad 1, 384			3x3 pad 1, 384		3x3 pad 1, 384
+ *	3x3 pad 1, 256			3x3 pad 1, 256		3x3 pad 1, 384, 2 groups
+ *	3x3 pad 1, 256			3x3 pad 1, 256		3x3 pad 1, 256, 2 groups
+ *	max 3/2		     -> 2	max 3/2, average 6x6	max 3/2
+ *	dropout, linear 1024		dropout, linear 4096	linear 4096, dropout
+ *	dropout, linear 1024		dropout, linear 4096	linear 4096, dropout
  *	linear to the classes
  *
- * No normalisation. With the /2 stem 94 million multiply-adds an image, with the /1 stem 432. Names
- * of the parameters are torchvision's; its flattened order is C H W, here H W C.
+ * each convolution and hidden linear layer with bias and ReLU. At 48 the /2 stem makes 94 million
+ * multiply-adds an image, a /1 stem 432; torch makes 157 at 96 and 710 at 224. Names of the
+ * parameters are torchvision's; the flattened order is H W C, theirs is C H W.
+ *
+ * Names of outputs: conv1 .. conv5 (pooled where there is a pool), features and logits.
  */
 #include "model.h"
 
 #include <stdio.h>
 
 enum { CONVS = 5, LINEARS = 3 };
-enum { STEM_STRIDE, FC, DIVISOR, DROPOUT };
+enum { VARIANT, STEM_STRIDE, FC, DIVISOR, DROPOUT };
+enum { FACE, TORCH, CAFFE };
 
 struct alexnet {
+	const struct form *form;
 	cg_nn_conv2d conv[CONVS];
 	cg_nn_linear linear[LINEARS];
 	float dropout;
 };
 
-/* The number is torchvision's, its ReLUs, pools and dropouts counted. */
-static const struct {
-	const char *name;
-	int window;
-	int64_t width;
-	bool pool;
-} plan[CONVS] = {
-	{ "features.0", 5, 64, true },
-	{ "features.3", 5, 192, true },
-	{ "features.6", 3, 384, false },
-	{ "features.8", 3, 256, false },
-	{ "features.10", 3, 256, true },
-};
-
+/* The numbers are torchvision's, its ReLUs, pools and dropouts counted. */
+static const char *const conv_names[CONVS] = { "features.0", "features.3", "features.6",
+					       "features.8", "features.10" };
 static const char *const linear_names[LINEARS] = { "classifier.1", "classifier.4", "classifier.6" };
 
-static const cg_pool_config pool = { .window_h = 3, .window_w = 3, .stride_h = 2, .stride_w = 2 };
+static const struct form {
+	struct layer {
+		int window, pad;
+		int64_t width;
+		int groups;
+		bool norm, pool;
+	} conv[CONVS];
+	int average;		/* size that the last feature map is averaged to; 0: as it is */
+	bool drops_input;	/* dropout comes before the hidden layers, not after */
+	bool ceil;		/* pools round up */
+} forms[] = {
+	[FACE] = { { { 5, 2, 64, 1, false, true },
+		     { 5, 2, 192, 1, false, true },
+		     { 3, 1, 384, 1, false, false },
+		     { 3, 1, 256, 1, false, false },
+		     { 3, 1, 256, 1, false, true } },
+		   0, true, false },
+	[TORCH] = { { { 11, 2, 64, 1, false, true },
+		      { 5, 2, 192, 1, false, true },
+		      { 3, 1, 384, 1, false, false },
+		      { 3, 1, 256, 1, false, false },
+		      { 3, 1, 256, 1, false, true } },
+		    6, true, false },
+	[CAFFE] = { { { 11, 0, 96, 1, true, true },
+		      { 5, 2, 256, 2, true, true },
+		      { 3, 1, 384, 1, false, false },
+		      { 3, 1, 384, 2, false, false },
+		      { 3, 1, 256, 2, false, true } },
+		    0, false, true },
+};
 
-/* Height of the last feature map. */
-static int64_t final_size(int64_t size, int stem_stride)
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+/* Widths stay even: two groups must part them. */
+static int64_t divided(int64_t width, double divisor)
 {
-	size = (size - 1) / stem_stride + 1;
+	int64_t narrow = width / (int64_t)divisor / 2 * 2;
+
+	return narrow > 0 ? narrow : 2;
+}
+
+/* Height of the last feature map; 0 where the input is too small. */
+static int64_t final_size(const struct form *f, int64_t size, int stem_stride)
+{
+	size += 2 * f->conv[0].pad - f->conv[0].window;
+	size = size < 0 ? 0 : size / stem_stride + 1;
 	for (int i = 0; i < CONVS; i++)
-		if (plan[i].pool)
-			size = (size - 3) / 2 + 1;
+		if (f->conv[i].pool)
+			size = size < 3 ? 0 : (size - 3 + f->ceil) / 2 + 1;
 	return size;
 }
 
-static int64_t divided(int64_t width, double divisor)
+static const char *check(const struct model_config *config)
 {
-	int64_t narrow = width / (int64_t)divisor;
+	const struct form *f = &forms[(int)config->value[VARIANT]];
 
-	return narrow > 0 ? narrow : 1;
+	return final_size(f, config->size, (int)config->value[STEM_STRIDE]) ? NULL :
+	       "the images are too small for this form";
 }
+
+/* ---- parameters -------------------------------------------------------------------------- */
 
 static cg_status init_convs(struct alexnet *m, cg_params *p, const struct model_config *config)
 {
 	int64_t C = config->channels;
 
 	for (int i = 0; i < CONVS; i++) {
-		int64_t M = divided(plan[i].width, config->value[DIVISOR]);
+		const struct layer *l = &m->form->conv[i];
+		int64_t M = divided(l->width, config->value[DIVISOR]);
 		int stride = i ? 1 : (int)config->value[STEM_STRIDE];
-		cg_status status =
-			cg_nn_conv2d_init(&m->conv[i], p, plan[i].name, plan[i].window, C, M, stride,
-					  plan[i].window / 2, true, CG_INIT_HE_NORMAL);
+		cg_status status = cg_nn_conv2d_init(&m->conv[i], p, conv_names[i], l->window,
+						     C / l->groups, M, stride, l->pad, true,
+						     CG_INIT_HE_NORMAL);
 
 		if (status != CG_OK)
 			return status;
+		m->conv[i].config.groups = l->groups;
 		C = M;
 	}
 	return CG_OK;
@@ -83,9 +131,11 @@ static cg_status init_convs(struct alexnet *m, cg_params *p, const struct model_
 static cg_status init(void *self, cg_params *p, const struct model_config *config)
 {
 	struct alexnet *m = self;
-	int64_t size = final_size(config->size, (int)config->value[STEM_STRIDE]);
+	const struct form *f = m->form = &forms[(int)config->value[VARIANT]];
+	int64_t size = final_size(f, config->size, (int)config->value[STEM_STRIDE]);
 	int64_t hidden = divided((int64_t)config->value[FC], config->value[DIVISOR]);
-	int64_t D = size * size * divided(plan[CONVS - 1].width, config->value[DIVISOR]);
+	int64_t side = f->average ? f->average : size;
+	int64_t D = side * side * divided(f->conv[CONVS - 1].width, config->value[DIVISOR]);
 	cg_status status = init_convs(m, p, config);
 
 	m->dropout = (float)config->value[DROPOUT];
@@ -100,34 +150,61 @@ static cg_status init(void *self, cg_params *p, const struct model_config *confi
 	return status;
 }
 
+/* ---- forward ----------------------------------------------------------------------------- */
+
 static cg_tensor *flatten(cg_tensor *x)
 {
 	return x ? CG_RESHAPE(x, cg_tensor_shape(x)[0], -1) : NULL;
+}
+
+static cg_tensor *convolutions(const struct alexnet *m, cg_tensor *x)
+{
+	const struct form *f = m->form;
+	const cg_pool_config pool = { .window_h = 3, .window_w = 3, .stride_h = 2, .stride_w = 2,
+				      .ceil_mode = f->ceil };
+
+	for (int i = 0; i < CONVS; i++) {
+		x = cg_relu(cg_nn_conv2d_forward(&m->conv[i], x));
+		if (f->conv[i].norm)
+			x = cg_local_response_norm(x, 5, 1e-4f, .75f, 1);
+		if (f->conv[i].pool)
+			x = cg_max_pool(x, &pool);
+		cg_name(x, "conv%d", i + 1);
+	}
+	return f->average ? cg_adaptive_avg_pool(x, f->average, f->average) : x;
+}
+
+static cg_tensor *hidden(const struct alexnet *m, const cg_nn_linear *l, cg_tensor *x)
+{
+	if (m->form->drops_input)
+		return cg_relu(cg_nn_linear_forward(l, cg_dropout(x, m->dropout)));
+	return cg_dropout(cg_relu(cg_nn_linear_forward(l, x)), m->dropout);
 }
 
 static cg_tensor *forward(const void *self, cg_tensor *x)
 {
 	const struct alexnet *m = self;
 
-	for (int i = 0; i < CONVS; i++) {
-		x = cg_relu(cg_nn_conv2d_forward(&m->conv[i], x));
-		if (plan[i].pool)
-			x = cg_max_pool(x, &pool);
-		cg_name(x, "conv%d", i + 1);
-	}
-	x = flatten(x);
-	x = cg_relu(cg_nn_linear_forward(&m->linear[0], cg_dropout(x, m->dropout)));
-	x = cg_relu(cg_nn_linear_forward(&m->linear[1], cg_dropout(x, m->dropout)));
+	x = flatten(convolutions(m, x));
+	x = hidden(m, &m->linear[1], hidden(m, &m->linear[0], x));
 	cg_name(x, "features");
 	return cg_name(cg_nn_linear_forward(&m->linear[2], x), "logits");
 }
 
 static const struct model_setting settings[] = {
+	[VARIANT] = { "variant", "face|torch|caffe", 0, 0, 0, true, "form of the network" },
 	[STEM_STRIDE] = { "stem-stride", NULL, 2, 1, 4, true, "stride of the first convolution" },
 	[FC] = { "fc", NULL, 1024, 1, 8192, true, "width of the hidden linear layers" },
 	[DIVISOR] = { "divisor", NULL, 1, 1, 64, true, "divide all widths (for tests)" },
 	[DROPOUT] = { "dropout", NULL, .5, 0, .95, false, "dropout before linear layers" },
 	{ .name = NULL }
+};
+
+static const struct model_variant variants[] = {
+	{ "face", "stem-stride=2 fc=1024" },
+	{ "torch", "stem-stride=4 fc=4096" },
+	{ "caffe", "stem-stride=4 fc=4096" },
+	{ NULL, NULL }
 };
 
 static const struct model_recipe recipes[] = {
@@ -141,14 +218,16 @@ static const struct model_recipe recipes[] = {
 extern const struct model alexnet;
 const struct model alexnet = {
 	.name = "alexnet",
-	.summary = "AlexNet for 48x48: 5 convolutions, 3 linear layers",
+	.summary = "AlexNet, 5 convolutions, 3 linear layers",
 	.settings = settings,
+	.variants = variants,
 	.recipes = recipes,
 	.input = 48,
 	.mean = 129.5f,
 	.sd = 65,
 	.head = "classifier.6.",
 	.bytes = sizeof(struct alexnet),
+	.check = check,
 	.init = init,
 	.forward = forward,
 };

@@ -4,4 +4,5 @@ models_libmodels_la_SOURCES = \
 	models/alexnet.c \
 	models/model.c models/model.h \
 	models/models.c models/models.h \
+	models/resnet50v2.c \
 	models/vgg.c

@@ -23,6 +23,11 @@ void model_defaults(const struct model *m, struct model_config *config)
 		config->value[i] = m->settings[i].fallback;
 }
 
+const char *model_check(const struct model *m, const struct model_config *config)
+{
+	return m->check ? m->check(config) : NULL;
+}
+
 static const char *range(const struct model_setting *s, char expected[MODEL_TEXT])
 {
 	if (s->words)
@@ -60,6 +65,35 @@ static bool read_value(const struct model_setting *s, const char *text, double *
 	       (!s->whole || *value == floor(*value));
 }
 
+/* Sets what "name=value name=value" says; `text` is cut into words. */
+static bool set_all(const struct model *m, struct model_config *config, char *text)
+{
+	char expected[MODEL_TEXT];
+
+	for (char *word, *rest = text; (word = strtok_r(rest, " ", &rest)) != NULL;) {
+		char *equals = strchr(word, '=');
+
+		if (!equals)
+			return false;
+		*equals = 0;
+		if (model_set(m, config, word, equals + 1, expected))
+			return false;
+	}
+	return true;
+}
+
+static void use_variant(const struct model *m, struct model_config *config, const char *word)
+{
+	char copy[MODEL_TEXT];
+
+	for (const struct model_variant *v = m->variants; v && v->word; v++) {
+		if (strcmp(v->word, word))
+			continue;
+		snprintf(copy, sizeof(copy), "%s", v->settings);
+		set_all(m, config, copy);
+	}
+}
+
 const char *model_set(const struct model *m, struct model_config *config, const char *name,
 		      const char *text, char expected[MODEL_TEXT])
 {
@@ -80,6 +114,8 @@ const char *model_set(const struct model *m, struct model_config *config, const 
 		if (!read_value(&m->settings[i], text, &value))
 			return range(&m->settings[i], expected);
 		config->value[i] = value;
+		if (!strcmp(name, "variant"))
+			use_variant(m, config, text);
 		return NULL;
 	}
 	return "";
@@ -111,20 +147,11 @@ void model_config_text(const struct model *m, const struct model_config *config,
 
 bool model_config_parse(const struct model *m, struct model_config *config, const char *text)
 {
-	char copy[MODEL_TEXT], expected[MODEL_TEXT], *rest = copy;
+	char copy[MODEL_TEXT];
 
 	if (strlen(text) >= sizeof(copy))
 		return false;
 	strcpy(copy, text);
 	model_defaults(m, config);
-	for (char *word; (word = strtok_r(rest, " ", &rest)) != NULL;) {
-		char *equals = strchr(word, '=');
-
-		if (!equals)
-			return false;
-		*equals = 0;
-		if (model_set(m, config, word, equals + 1, expected))
-			return false;
-	}
-	return true;
+	return set_all(m, config, copy);
 }

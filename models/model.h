@@ -37,16 +37,26 @@ struct model_recipe {
 	const char *settings;
 };
 
+/* What a word of the setting "variant" stands for: "depth=12 dim=192 heads=3". Settings that are
+ * given after the variant win over it. */
+struct model_variant {
+	const char *word, *settings;
+};
+
 struct model {
 	const char *name;
 	const char *summary;
-	const struct model_setting *settings;	/* closed by a row without a name */
+	const struct model_setting *settings;	/* closed by a row without a name; "variant" first */
+	const struct model_variant *variants;	/* closed by a row without a word, or NULL */
 	const struct model_recipe *recipes;	/* closed by a row without settings; the first that
 						 * names an option wins */
 	int64_t input;		/* size after cropping, unless asked otherwise */
 	float mean, sd;		/* of pixels 0..255 */
 	const char *head;	/* the classifier: parameters whose names begin so */
 	size_t bytes;		/* of the model's own struct */
+	/* What is wrong with settings that do not go together, as a sentence's end: "44 is no
+	 * multiple of the patch"; NULL if they do. May be NULL: all do. */
+	const char *(*check)(const struct model_config *config);
 	/* Adds the parameters to p; self is zeroed. */
 	cg_status (*init)(void *self, cg_params *p, const struct model_config *config);
 	cg_tensor *(*forward)(const void *self, cg_tensor *x);
@@ -54,6 +64,9 @@ struct model {
 
 /* Fills in the model's defaults: 1 channel, 7 classes. */
 void model_defaults(const struct model *m, struct model_config *config);
+
+/* What model->check says of the settings, NULL where it has nothing against them. */
+const char *model_check(const struct model *m, const struct model_config *config);
 
 /*
  * Sets one value from text: a setting of the model, or size, channels, classes. NULL, or what is

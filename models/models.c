@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct model alexnet, vgg;
+extern const struct model alexnet, resnet50v2, vgg;
 
-const struct model *const models[] = { &alexnet, &vgg, NULL };
+const struct model *const models[] = { &alexnet, &resnet50v2, &vgg, NULL };
 
 const struct model *model_find(const char *name)
 {

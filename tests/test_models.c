@@ -18,9 +18,28 @@ static const struct count {
 	{ "vgg", "size=48 channels=3 classes=10 width=4 dropout=0", 18966, 240 },
 	/* torchvision's with a 5x5 stem on 1 channel, 2x2x256 features and hidden layers of 1024 */
 	{ "alexnet",
-	  "size=48 channels=1 classes=7 stem-stride=2 fc=1024 divisor=1 dropout=0.5", 4554439, 0 },
+	  "size=48 channels=1 classes=7 variant=face stem-stride=2 fc=1024 divisor=1 dropout=0.5",
+	  4554439, 0 },
 	{ "alexnet",
-	  "size=48 channels=3 classes=7 stem-stride=1 fc=4096 divisor=1 dropout=0.5", 45479751, 0 },
+	  "size=48 channels=3 classes=7 variant=face stem-stride=1 fc=4096 divisor=1 dropout=0.5",
+	  45479751, 0 },
+	/* torchvision.models.alexnet; Caffe's bvlc_alexnet */
+	{ "alexnet",
+	  "size=224 channels=3 classes=1000 variant=torch stem-stride=4 fc=4096 divisor=1 "
+	  "dropout=0.5", 61100840, 0 },
+	{ "alexnet",
+	  "size=227 channels=3 classes=1000 variant=caffe stem-stride=4 fc=4096 divisor=1 "
+	  "dropout=0.5", 60965224, 0 },
+	/* keras.applications.ResNet50V2: 25,613,800 and, with 7 classes, 23,579,143 in all */
+	{ "resnet50v2", "size=224 channels=3 classes=1000 variant=keras norms=batch divisor=1",
+	  25568360, 45440 },
+	{ "resnet50v2", "size=48 channels=3 classes=7 variant=keras norms=batch divisor=1", 23533703,
+	  45440 },
+	{ "resnet50v2", "size=48 channels=3 classes=7 variant=tfslim norms=frozen divisor=1", 23533703,
+	  45440 },
+	/* resnet50_v2 of MXNet's model zoo: 25,595,060 in all, 12 of them of the input's norm */
+	{ "resnet50v2", "size=224 channels=3 classes=1000 variant=gluon norms=batch divisor=1",
+	  25549480, 45580 },
 };
 
 /* A model with its parameters drawn. */
@@ -78,6 +97,14 @@ static void test_settings(void)
 	ok(*model_set(m, &config, "dropout", "2", expected), "out of range: %s", expected);
 	ok(*model_set(m, &config, "fc", "12x", expected), "a word where a number is due");
 	ok(!strcmp(model_set(m, &config, "depth", "3", expected), ""), "no such setting");
+	ok(!model_set(m, &config, "variant", "torch", expected) && config.value[1] == 4,
+	   "a variant brings settings of its own");
+	ok(!strcmp(model_set(m, &config, "variant", "lenet", expected), "face|torch|caffe"),
+	   "a word that is not in the list: %s", expected);
+	config.size = 62;
+	ok(model_check(m, &config), "62x62 is refused: %s", model_check(m, &config));
+	config.size = 63;
+	ok(!model_check(m, &config), "63x63 is not");
 	ok(!model_config_parse(m, &config, "size=48 depth=3"), "nor in a text");
 	ok(!model_config_parse(m, &config, "size"), "a text without a value");
 }
@@ -154,6 +181,11 @@ int main(void)
 	test_batch(ctx, "vgg", "size=19 channels=3 classes=10 width=3");
 	test_batch(ctx, "alexnet", "size=48 divisor=16");
 	test_batch(ctx, "alexnet", "size=35 channels=3 classes=3 stem-stride=1 divisor=16");
+	test_batch(ctx, "alexnet", "size=64 variant=torch divisor=16 fc=64");
+	test_batch(ctx, "alexnet", "size=67 channels=3 variant=caffe divisor=16 fc=64");
+	test_batch(ctx, "resnet50v2", "size=33 divisor=16");
+	test_batch(ctx, "resnet50v2", "size=32 channels=3 variant=gluon divisor=16");
+	test_batch(ctx, "resnet50v2", "size=40 variant=tfslim divisor=16 norms=frozen");
 	cg_close(ctx);
 	return done();
 }

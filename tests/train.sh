@@ -176,7 +176,7 @@ check "below --min-acc" fails 7 'below 1'
 run $train $small --lrr 1 -o $dir/none
 check "an unknown flag" fails 2 'did you mean --lr'
 run $train -m lenet -d synth -o $dir/none
-check "an unknown model" fails 2 'lenet.*alexnet|vgg'
+check "an unknown model" fails 2 'lenet.*alexnet|.*vgg'
 run $train $small --fc 8 -o $dir/none
 check "a setting of another model" fails 2 'vgg has no --fc'
 run $train $small --width 0 -o $dir/none
