@@ -1,4 +1,5 @@
 # A man page for each program; tests/manpages.sh compares its options with --help.
 dist_man_MANS = \
+	doc/fer-data.1 \
 	doc/fer-eval.1 \
 	doc/fer-train.1

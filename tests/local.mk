@@ -9,6 +9,7 @@ ops_programs = \
 	tests/test_gemm \
 	tests/test_golden \
 	tests/test_loss \
+	tests/test_models \
 	tests/test_optim \
 	tests/test_shape
 unit_programs = \
@@ -37,7 +38,8 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
-	tests/style.sh
+	tests/style.sh \
+	tests/train.sh
 
 ops_scripts = \
 	tests/ops-cpu-clblast.sh \
@@ -52,7 +54,8 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/lsan.supp \
 	tests/manpages.sh \
 	tests/run-programs.sh \
-	tests/style.sh
+	tests/style.sh \
+	tests/train.sh
 
 # What PyTorch computed, and the script that asked it.
 EXTRA_DIST += \
@@ -81,7 +84,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/data.tmp
+	rm -rf tests/cache tests/data.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
