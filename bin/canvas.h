@@ -2,8 +2,8 @@
  * canvas.h: antialiased drawing of soft shapes into a small grey image.
  *
  * Shapes are given in the picture's own coordinates, x to the right, y down, which the canvas
- * turns, enlarges and moves onto its pixels. A pixel takes of a shape's tone (0..255) as much as the
- * shape covers of it, times `alpha`.
+ * turns, enlarges and moves onto its pixels. A pixel takes of a shape's tone (0..255) as much as
+ * the shape covers of it, times `alpha`.
  */
 #ifndef FER_CANVAS_H
 #define FER_CANVAS_H

@@ -22,7 +22,10 @@ static const struct cli_option options[] = { { "model", 'm', CLI_CHOICE, NULL, "
 	{ "drop-leaks", 0, CLI_FLAG, "false", "data", NULL, "drop twins of test images", 0 },
 	{ "time-limit", 0, CLI_DURATION, NULL, "run", "TIME", "stop after TIME", 0 },
 	{ "out", 'o', CLI_TEXT, NULL, "run", "DIR", "where results go", 0 },
-	{ "resume", 0, CLI_TEXT, NULL, "run", "[DIR]", "go on with a run", CLI_TRANSIENT },
+	{ "resume", 0, CLI_TEXT, NULL, "run", "[DIR]",
+		"go on with a run: weights, moments, random state, epoch and step, best metric; in "
+		"DIR or in --out",
+		CLI_TRANSIENT },
 	{ "preset", 0, CLI_CHOICE, NULL, "run", "smoke|long", "a set of options", 0 },
 	CLI_COMMON_OPTIONS, { .name = NULL } };
 
@@ -266,7 +269,7 @@ static void test_small(void)
 			!strcmp(json_number(text, NAN), "null"),
 		"numbers in JSON");
 	ok(!strcmp(progress_duration(text, 3661), "1h01m") &&
-			!strcmp(progress_duration(text, 75), "1m15s") &&
+			!strcmp(progress_duration(text, 65), "1m05s") &&
 			!strcmp(progress_duration(text, 9.3), "9s") &&
 			!strcmp(progress_duration(text, NAN), "?"),
 		"durations in words");

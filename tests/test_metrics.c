@@ -1,6 +1,6 @@
 /*
- * test_metrics.c: small cases counted by hand, and what scikit-learn and SciPy say (golden/metrics.txt,
- * made by golden/metrics.py).
+ * test_metrics.c: small cases counted by hand, and what scikit-learn and SciPy say
+ * (golden/metrics.txt, made by golden/metrics.py).
  */
 #include <math.h>
 #include <stdio.h>
@@ -41,6 +41,8 @@ static void test_by_hand(void)
 	ok(near(m.auc[1], 5. / 6, 1e-15), "AUC of another class");
 	/* expected agreement (2*2 + 2*3 + 1*0)/25 = .4 */
 	ok(near(m.kappa, (.6 - .4) / .6, 1e-12), "kappa");
+	/* a confidence of .6 is the upper end of the ninth bin, .4 of the sixth */
+	ok(m.bins[8].n == 1 && m.bins[9].n == 0 && m.bins[5].n == 1, "bins hold their upper end");
 	ok(near(m.log_loss, -log(.8 * .3 * .7 * .4 * .3) / 5, 1e-12), "log-loss");
 }
 

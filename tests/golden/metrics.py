@@ -106,6 +106,10 @@ case("sure", np.where(m == m.max(1, keepdims=True), 1000, 0), y)
 m, y = guess(20, 4, 2)
 m[:] = [0, 0, 1000, 0]
 case("one_answer", m, y)
+m, y = guess(30, 5, 2, classes=[0, 1, 3])
+m[:, 0] += m[:, 2] + m[:, 4]
+m[:, [2, 4]] = 0
+case("never", m, y)
 temperature("over", 60, 7, 3)
 temperature("under", 60, 7, .4)
 for a, b in (0, 0), (0, 5), (3, 3), (10, 25), (120, 150), (400, 300), (1500, 1490):
