@@ -209,6 +209,17 @@ const int64_t *cg_tensor_shape(const cg_tensor *x);
 int64_t cg_tensor_count(const cg_tensor *x);
 const char *cg_tensor_name(const cg_tensor *x);
 
+/* Looking through a graph: its tensors in the order they were made, sources before what is made of them; all of
+ * that before cg_plan_new, which rewrites. */
+int cg_graph_count(const cg_graph *g);
+cg_tensor *cg_graph_at(const cg_graph *g, int i);
+/* The tensor that was given this name last, NULL if there is none. */
+cg_tensor *cg_graph_find(const cg_graph *g, const char *name);
+const char *cg_tensor_op(const cg_tensor *x);	/* "conv2d"; "leaf" where an array is used */
+int cg_tensor_sources(const cg_tensor *x);
+cg_tensor *cg_tensor_source(const cg_tensor *x, int i);
+cg_array *cg_tensor_array(const cg_tensor *x);	/* of a leaf, else NULL */
+
 /* Extends the graph of the scalar `loss` with the gradients of all trainable parameters of `p` that it depends
  * on; they lie contiguous in the order in which the backward pass finishes them. `p` may be NULL:
  * then only cg_grad of tensors marked with cg_want_grad is available. CG_ERR_ARGUMENT if not a scalar. */

@@ -248,6 +248,44 @@ const char *cg_tensor_name(const cg_tensor *x)
 	return x->name;
 }
 
+int cg_graph_count(const cg_graph *g)
+{
+	return g->count;
+}
+
+cg_tensor *cg_graph_at(const cg_graph *g, int i)
+{
+	return g->node[i];
+}
+
+cg_tensor *cg_graph_find(const cg_graph *g, const char *name)
+{
+	for (int i = g->count - 1; i >= 0; i--)
+		if (strcmp(g->node[i]->name, name) == 0)
+			return g->node[i];
+	return NULL;
+}
+
+const char *cg_tensor_op(const cg_tensor *x)
+{
+	return x->op->name;
+}
+
+int cg_tensor_sources(const cg_tensor *x)
+{
+	return x->nsrc;
+}
+
+cg_tensor *cg_tensor_source(const cg_tensor *x, int i)
+{
+	return x->src[i];
+}
+
+cg_array *cg_tensor_array(const cg_tensor *x)
+{
+	return x->array;
+}
+
 cg_ctx *cg__ctx(const cg_tensor *x)
 {
 	return x->graph->ctx;
