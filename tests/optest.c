@@ -500,11 +500,15 @@ cg_ctx *optest_open(void)
 
 void optest_run(cg_ctx *ctx, const struct op_case *cases, int count)
 {
+	const char *only = getenv("OPTEST");
+
 	for (int i = 0; i < count; i++) {
 		int64_t elements = 0;
 
 		for (int k = 0; k < OPTEST_INPUTS && cases[i].in[k].shape[0] > 0; k++)
 			elements += optest_count(&cases[i].in[k]);
+		if (only && !strstr(cases[i].name, only))
+			continue;
 		if (!optest_tiny() || elements <= TINY)
 			run_case(ctx, &cases[i]);
 	}

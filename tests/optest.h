@@ -24,9 +24,9 @@
  *			the step and what the two steps disagree by
  *	adjoint		linear operations: <dy, A x> = <A'dy, x>, no step size
  *
- * The program says SKIP where there is no OpenCL device. CG_TINY=1 leaves out all cases with more
- * than a few hundred elements. Guard bytes and the NaN fill (CG_GUARD) are on unless the
- * environment says otherwise.
+ * The program says SKIP where there is no OpenCL device. OPTEST=text runs only the cases whose names
+ * contain it. CG_TINY=1 leaves out all cases with more than a few hundred elements. Guard bytes and
+ * the NaN fill (CG_GUARD) are on unless the environment says otherwise.
  */
 #ifndef OPTEST_H
 #define OPTEST_H
