@@ -4,7 +4,7 @@
 
 enum { MAX_DEVICES = 64 };
 
-static const char *kind(const cg_device_info *d)
+const char *engine_kind(const cg_device_info *d)
 {
 	return d->is_gpu ? "gpu" : d->is_cpu ? "cpu" : "other";
 }
@@ -18,12 +18,12 @@ static int list_devices(void)
 		printf("no OpenCL device\n");
 	for (int i = 0; i < n && i < MAX_DEVICES; i++)
 		printf("%d  %d:%d  %-5s  %s  [%s, %s]  %.1f GiB\n", i, list[i].platform,
-		       list[i].device, kind(&list[i]), list[i].name, list[i].platform_name,
+		       list[i].device, engine_kind(&list[i]), list[i].name, list[i].platform_name,
 		       list[i].driver, (double)list[i].global_bytes / (1 << 30));
 	return CLI_OK;
 }
 
-static int help_env(void)
+int engine_help_env(void)
 {
 	cg_ctx *ctx;
 
@@ -37,7 +37,7 @@ int engine_asked(const struct cli *c)
 {
 	if (cli_flag(c, "list-devices"))
 		return list_devices();
-	return cli_flag(c, "help-env") ? help_env() : -1;
+	return cli_flag(c, "help-env") ? engine_help_env() : -1;
 }
 
 int engine_open(const struct cli *c, cg_ctx **ctx)

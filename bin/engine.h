@@ -23,6 +23,12 @@
 /* Does what --list-devices or --help-env ask for and returns the exit code; -1 if neither is. */
 int engine_asked(const struct cli *c);
 
+/* Prints the environment variables of the library; CLI_OK. */
+int engine_help_env(void);
+
+/* "gpu", "cpu" or "other" */
+const char *engine_kind(const cg_device_info *d);
+
 /* Opens the device of --device. Returns -1 with *ctx open, else the exit code, *ctx NULL. */
 int engine_open(const struct cli *c, cg_ctx **ctx);
 

@@ -35,6 +35,7 @@ tests_libtest_la_SOURCES = \
 check_PROGRAMS += $(ops_programs) $(unit_programs)
 TESTS += $(unit_programs) $(ops_scripts) \
 	tests/data.sh \
+	tests/devices.sh \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
@@ -49,6 +50,7 @@ ops_scripts = \
 
 EXTRA_DIST += $(ops_scripts) \
 	tests/data.sh \
+	tests/devices.sh \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/lsan.supp \
@@ -84,7 +86,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/data.tmp tests/train.tmp
+	rm -rf tests/cache tests/data.tmp tests/devices.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
