@@ -24,7 +24,7 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 	float *panel = (float *)panel_;
 	const int z = get_global_id(2), n0 = get_global_id(1) * NR;
 	const int m0 = get_global_id(0) * mb, m1 = min(M, m0 + mb), at = 0;
-	struct result r = { .cols = min(NR, N - n0), .ldc = ldc };
+	struct result r = { .cols = min(NR, N - n0) };
 
 	a += a_off + (size_t)z * sa;
 	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
@@ -43,11 +43,14 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 		r.act = last ? act : ACT_NONE;
 		for (int m = m0; m < m1; m += MR) {
 			__global const float *row[MR];
+			__global float *out[MR];
 
 			r.rows = min(MR, m1 - m);
-			UNROLL for (int i = 0; i < MR; i++)
-				row[i] = a + (size_t)(m + min(i, r.rows - 1)) * lda + k0;
-			tile(row, &at, 1, n, 1, panel, c + (size_t)m * ldc, bias, r);
+			UNROLL for (int i = 0; i < MR; i++) {
+				row[i] = a + (size_t)min(m + i, m1 - 1) * lda + k0;
+				out[i] = c + (size_t)(m + i) * ldc;
+			}
+			tile(row, &at, 1, n, 1, panel, out, bias, r);
 		}
 	}
 }
@@ -76,7 +79,7 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 	float *panel = (float *)panel_, *block = (float *)block_;
 	const int z = get_global_id(2), n0 = get_global_id(1) * NR;
 	const int m0 = get_global_id(0) * mb, m1 = min(M, m0 + mb), at = 0;
-	struct result r = { .cols = min(NR, N - n0), .ldc = ldc };
+	struct result r = { .cols = min(NR, N - n0) };
 
 	if (kz < K)
 		K = min(kz, K - z * kz);
@@ -98,19 +101,23 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 		r.bias = last && has_bias;
 		r.act = last ? act : ACT_NONE;
 		for (int m = m0; m < m1; m += MR) {
+			__global float *out[MR];
+
 			r.rows = min(MR, m1 - m);
+			UNROLL for (int i = 0; i < MR; i++)
+				out[i] = c + (size_t)(m + i) * ldc;
 			if (copy) {
 				const float *col[MR];
 
 				UNROLL for (int i = 0; i < MR; i++)
-					col[i] = block + m - m0 + min(i, r.rows - 1);
-				tile_private(col, &at, 1, n, MB_TN, panel, c + (size_t)m * ldc, bias, r);
+					col[i] = block + min(m + i, m1 - 1) - m0;
+				tile_private(col, &at, 1, n, MB_TN, panel, out, bias, r);
 			} else {
 				__global const float *col[MR];
 
 				UNROLL for (int i = 0; i < MR; i++)
-					col[i] = a + (size_t)k0 * lda + m + min(i, r.rows - 1);
-				tile(col, &at, 1, n, lda, panel, c + (size_t)m * ldc, bias, r);
+					col[i] = a + (size_t)k0 * lda + min(m + i, m1 - 1);
+				tile(col, &at, 1, n, lda, panel, out, bias, r);
 			}
 		}
 	}

@@ -23,7 +23,6 @@ enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH };	/* enum cg__act */
 /* Which part of C a tile is, and what becomes of it. */
 struct result {
 	int rows, cols;	/* valid part */
-	int ldc;
 	int add;	/* C += tile, not C = tile */
 	int bias;	/* then add the bias, then act */
 	int act;
@@ -78,11 +77,12 @@ static inline vfloat activate(vfloat x, int act)
 }
 
 /* Tiles at the edges, and activations that take more than an instruction: by rows, from memory. */
-static inline void store_rows(const vfloat (*t)[NV], __global float *c, __global const float *bias, struct result r)
+static void store_rows(
+	const vfloat (*t)[NV], __global float *const *c, __global const float *bias, struct result r)
 {
 	for (int i = 0; i < r.rows; i++)
 		for (int j = 0; j < NV && j * CG_VW < r.cols; j++) {
-			__global float *p = c + i * r.ldc + j * CG_VW;
+			__global float *p = c[i] + j * CG_VW;
 			const int n = r.cols - j * CG_VW;
 			vfloat v = t[i][j];
 
@@ -101,8 +101,8 @@ static inline void store_rows(const vfloat (*t)[NV], __global float *c, __global
  * registers.
  */
 #define TILE(name, space) \
-	static void name(const space float *const *a, const int *at, int segments, int n, int step, const float *b, \
-		__global float *c, __global const float *bias, struct result r) \
+	__attribute__((noinline)) static void name(const space float *const *a, const int *at, int segments, int n, int step, const float *b, \
+		__global float *const *c, __global const float *bias, struct result r) \
 	{ \
 		vfloat t[MR][NV]; \
 \
@@ -138,7 +138,7 @@ static inline void store_rows(const vfloat (*t)[NV], __global float *c, __global
 		if (r.add) \
 			UNROLL for (int i = 0; i < MR; i++) \
 				UNROLL for (int j = 0; j < NV; j++) \
-					t[i][j] += VLOAD(0, c + i * r.ldc + j * CG_VW); \
+					t[i][j] += VLOAD(0, c[i] + j * CG_VW); \
 		if (r.bias) \
 			UNROLL for (int j = 0; j < NV; j++) { \
 				const vfloat v = VLOAD(0, bias + j * CG_VW); \
@@ -152,7 +152,7 @@ static inline void store_rows(const vfloat (*t)[NV], __global float *c, __global
 					t[i][j] = t[i][j] < 0.f ? (vfloat)0.f : t[i][j]; \
 		UNROLL for (int i = 0; i < MR; i++) \
 			UNROLL for (int j = 0; j < NV; j++) \
-				VSTORE(t[i][j], 0, c + i * r.ldc + j * CG_VW); \
+				VSTORE(t[i][j], 0, c[i] + j * CG_VW); \
 	}
 TILE(tile, __global)
 TILE(tile_private, __private)

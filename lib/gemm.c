@@ -116,11 +116,6 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
 /* KC, KC_TN, MB_TN of gemm_cpu.cl */
 enum { BLOCK = 384, BLOCK_TN = 192, ROWS_TN = 192 };
 
-struct tile {
-	int64_t rows, cols;
-	const char *options;
-};
-
 static int64_t up(int64_t n, int64_t d)
 {
 	return (n + d - 1) / d;
@@ -132,14 +127,22 @@ static int64_t clamped(int64_t v, int64_t low, int64_t high)
 }
 
 /* tile_cpu.cl. Where panels are few, a half-empty last one costs more than the narrow tile's lower rate. */
-static struct tile tile_of(const struct cg__emit *e, int64_t N)
+struct cg__tile cg__tile_of(const struct cg__emit *e, int64_t N)
 {
 	const int width = cg__vector_width(e);
 	const int64_t cols = width == 16 ? 64 : 2 * width, rest = N % cols;
 
 	if (rest > 0 && rest <= cols / 2 && N < 5 * cols / 2)
-		return (struct tile){12, cols / 2, "-DTILE_NARROW"};
-	return (struct tile){6, cols, NULL};
+		return (struct cg__tile){12, cols / 2, "-DTILE_NARROW"};
+	return (struct cg__tile){6, cols, NULL};
+}
+
+int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels)
+{
+	const int64_t items = up(4 * cg__compute_units(e), panels);
+
+	/* an item copies its part of B: that pays from some 24 rows on */
+	return up(up(rows, clamped(items, up(rows, 600), up(rows, 24))), t.rows) * t.rows;
 }
 
 /* A piece of the reduction: about equal ones, whole vectors. */
@@ -154,13 +157,10 @@ static int64_t block_of(int64_t K, int64_t most)
 		INT((g)->ldc), INT((g)->c_stride), INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), \
 		INT((g)->M), INT((g)->N), INT((g)->K)
 
-/* An item is a panel's columns of some rows. It copies its part of B: that pays from some 24 rows on; more than
- * 600 rows of A leave the cache. */
 static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
 {
-	const struct tile t = tile_of(e, g->N);
-	const int64_t panels = up(g->N, t.cols), items = up(4 * cg__compute_units(e), panels * g->batch);
-	const int64_t rows = up(g->M, clamped(items, up(g->M, 600), up(g->M, 24))), down = up(rows, t.rows) * t.rows;
+	const struct cg__tile t = cg__tile_of(e, g->N);
+	const int64_t panels = up(g->N, t.cols), down = cg__tile_block(e, t, g->M, panels * g->batch);
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
 			  cg__range_3d((size_t)up(g->M, down), (size_t)panels, (size_t)g->batch, 1, 1, 1),
@@ -169,7 +169,7 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
 
 static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c, int64_t piece, int64_t parts)
 {
-	const struct tile t = tile_of(e, g->N);
+	const struct cg__tile t = cg__tile_of(e, g->N);
 	const int64_t down = up(up(g->M, up(g->M, ROWS_TN)), t.rows) * t.rows;
 	const bool copy = g->lda > 1024;	/* a page */
 
@@ -177,6 +177,13 @@ static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struc
 			  cg__range_3d((size_t)up(g->M, down), (size_t)up(g->N, t.cols),
 				       (size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
 			  PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy));
+}
+
+cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c, int64_t c_offset,
+			int64_t ldc, bool beta, int64_t M, int64_t N)
+{
+	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, N, M), IN(part), c, INT(c_offset), INT(ldc),
+			  INT(beta), INT(M), INT(N), INT(parts));
 }
 
 /* A' B of a long reduction and few tiles is cut in parts of K, a function of the shape alone. */
@@ -195,8 +202,7 @@ static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, in
 	f.beta = 0;
 	TRY(emit_cpu_tn(e, &f, OUT(part), piece, parts));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
-	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, g->N, g->M), IN(part), arg_c(g),
-			  INT(g->c_offset), INT(g->ldc), INT(g->beta != 0), INT(g->M), INT(g->N), INT(parts));
+	return cg__sum_parts(e, part, parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
 }
 
 static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g)

@@ -25,6 +25,20 @@ struct cg__gemm {
 };
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g);
+
+/* CPU family: the register tile (tile_cpu.cl) for results of N columns, and how to build it. */
+struct cg__tile {
+	int64_t rows, cols;
+	const char *options;
+};
+struct cg__tile cg__tile_of(const struct cg__emit *e, int64_t N);
+/* Rows of a result of `rows` x `panels` tiles' columns that make a work-item: enough items for all units, but at
+ * least some tiles each, and no more rows than the near cache holds. */
+int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels);
+/* c[M,N], row stride ldc, = (beta c +) the sum of `parts` dense matrices, in order. */
+cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c, int64_t c_offset,
+			int64_t ldc, bool beta, int64_t M, int64_t N);
+
 /* CLBlast's caches and parameters for this context. */
 cg_status cg__gemm_open(cg_ctx *ctx);
 void cg__gemm_close(cg_ctx *ctx);

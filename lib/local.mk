@@ -58,6 +58,8 @@ cl_sources = \
 	cl/augment.cl \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \
+	cl/conv2d_copy_cpu.cl \
+	cl/conv2d_cpu.cl \
 	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \

@@ -5,6 +5,7 @@
 ops_programs = \
 	tests/gradcheck \
 	tests/test_augment \
+	tests/test_conv2d \
 	tests/test_dropout \
 	tests/test_gemm \
 	tests/test_golden \

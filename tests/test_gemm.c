@@ -3,6 +3,7 @@
  * accumulation and the epilogue; then cg_matmul with its gradients. Sizes lie around the edges of tiles.
  */
 #include "gemm.h"
+#undef IN /* a launch's; below it is a test's input */
 #include "optest.h"
 #include "tap.h"
 

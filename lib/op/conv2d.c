@@ -1,7 +1,7 @@
 /*
  * Convolution. y = conv(x, w), dx = conv2d_dx(dy, w), dw = conv2d_dw(x, dy). A 1x1 window at stride 1 is one matrix
  * product of [B H W, C] with [C, M]. GPU style: windows are copied to rows (im2col), some images at a time, and
- * multiplied.
+ * multiplied. CPU style: register tiles that find the pixels under each tap themselves.
  */
 #include "../gemm.h"
 
@@ -100,6 +100,165 @@ static cg_status dw_piece(struct cg__emit *e, const struct attr *a, const cg_ten
 					      .beta = first > 0});
 }
 
+/* ---- register tiles on the image ---------------------------------------------------------------------- */
+
+/* KC and COLS of conv2d_copy_cpu.cl */
+enum { FEW = 576, COLS = 192 };
+
+static int64_t up(int64_t n, int64_t d)
+{
+	return (n + d - 1) / d;
+}
+
+/* Channels of one group, and where group g begins. */
+struct part {
+	int64_t C, M, x, y, w;
+};
+
+static struct part part_of(const struct attr *a, int64_t g)
+{
+	int64_t C = a->C / a->c.groups, M = a->M / a->c.groups;
+
+	return (struct part){C, M, g * C, g * M, g * M};
+}
+
+/* Writes a group's channels of t, or all of it. */
+static struct cg__arg arg_part(const struct attr *a, const cg_tensor *t)
+{
+	return a->c.groups > 1 ? UPDATE(t) : OUT(t);
+}
+
+#define WINDOW(a) \
+	INT((a)->R), INT((a)->S), INT((a)->c.stride_h), INT((a)->c.stride_w), INT((a)->c.pad_top), INT((a)->c.pad_left)
+
+/* A tile over images skips taps that are outside; over 8x8 pixels too few are. */
+static bool by_image(int64_t B, int64_t pixels)
+{
+	return B >= 12 && pixels <= 64;
+}
+
+static const cg_tensor *zeros(struct cg__emit *e, int64_t n)
+{
+	const cg_tensor *zero = cg__temp(e, CG_FLOAT32, n);
+
+	return zero && cg__launch_zero(e, zero) == CG_OK ? zero : NULL;
+}
+
+static cg_status cpu_forward(struct cg__emit *e, const struct attr *a, const cg_tensor *y, const cg_tensor *zero,
+			     struct part p)
+{
+	const struct cg__tile t = cg__tile_of(e, p.M);
+	const int64_t pixels = a->B * a->P * a->Q, panels = up(p.M, t.cols), block = cg__tile_block(e, t, pixels, panels);
+	const cg_tensor *x = y->src[0], *w = y->src[1], *bias = y->nsrc > 2 ? y->src[2] : NULL;
+	const struct cg__range r = cg__range_2d((size_t)up(pixels, block), (size_t)panels, 1, 1);
+
+	if (zero == NULL)
+		return CG__LAUNCH(e, "conv2d_copy_cpu", t.options, "conv2d_few", r, IN(x), IN(w), arg_part(a, y), IN(bias),
+				  INT(p.x), INT(a->C), INT(p.w), INT(a->M), INT(p.y), INT(a->M), INT(bias != NULL),
+				  INT(a->act), INT(a->B), INT(a->H), INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M),
+				  WINDOW(a), INT(cg__count(x)), INT(block));
+	return CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d", r, IN(x), IN(w), arg_part(a, y), IN(bias), IN(zero),
+			  INT(p.x), INT(a->C), INT(p.w), INT(a->M), INT(p.y), INT(a->M), INT(0), INT(bias != NULL),
+			  INT(a->act), INT(a->B), INT(a->H), INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M),
+			  WINDOW(a), INT(by_image(a->B, a->P * a->Q)), INT(block));
+}
+
+static cg_status emit_cpu_forward(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct attr *a = cg__attr(y);
+	const int64_t C = a->C / a->c.groups;
+	const bool few = C < 8 && a->R * a->S * C <= FEW;
+	const cg_tensor *zero = few ? NULL : zeros(e, C);
+
+	if (!few && zero == NULL)
+		return CG_ERR_HOST_MEMORY;
+	for (int64_t g = 0; g < a->c.groups; g++) {
+		TRY(cpu_forward(e, a, y, zero, part_of(a, g)));
+		cg__flops(e, 2.0 * (double)(a->B * a->P * a->Q * a->R * a->S * C) * (double)(a->M / a->c.groups));
+	}
+	return CG_OK;
+}
+
+/* The same kernel: dy in the place of x, and a phase for each pixel of a stride. */
+static cg_status cpu_dx(struct cg__emit *e, const struct attr *a, const cg_tensor *dx, const cg_tensor *zero, struct part p)
+{
+	const struct cg__tile t = cg__tile_of(e, p.C);
+	const int64_t phases = a->c.stride_h * a->c.stride_w, panels = up(p.C, t.cols);
+	const int64_t pixels = up(a->H, a->c.stride_h) * up(a->W, a->c.stride_w);
+	const int64_t block = cg__tile_block(e, t, a->B * pixels, panels * phases);
+
+	TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d",
+		       cg__range_3d((size_t)up(a->B * pixels, block), (size_t)panels, (size_t)phases, 1, 1, 1),
+		       IN(dx->src[0]), IN(dx->src[1]), arg_part(a, dx), IN(NULL), IN(zero), INT(p.y), INT(a->M), INT(p.w),
+		       INT(a->M), INT(p.x), INT(a->C), INT(1), INT(0), INT(CG__ACT_NONE), INT(a->B), INT(a->P), INT(a->Q),
+		       INT(p.M), INT(a->H), INT(a->W), INT(p.C), WINDOW(a), INT(by_image(a->B, pixels)), INT(block)));
+	cg__flops(e, 2.0 * (double)(a->B * a->P * a->Q * a->R * a->S * p.C) * (double)p.M);
+	return CG_OK;
+}
+
+static cg_status emit_cpu_dx(struct cg__emit *e, const cg_tensor *dx)
+{
+	const struct attr *a = cg__attr(dx);
+	const cg_tensor *zero = zeros(e, a->M / a->c.groups);
+
+	if (zero == NULL)
+		return CG_ERR_HOST_MEMORY;
+	for (int64_t g = 0; g < a->c.groups; g++)
+		TRY(cpu_dx(e, a, dx, zero, part_of(a, g)));
+	return CG_OK;
+}
+
+/* How many taps and channels a work-item takes: whole windows, rows of them, or a tap, as many as fit. */
+struct taps {
+	int64_t R, S, C, groups;
+};
+
+static struct taps choose_taps(const struct attr *a, struct part p)
+{
+	struct taps t = {1, 1, p.C, 0};
+
+	if (a->c.groups == 1 && a->S * p.C <= COLS) {
+		t.S = a->S;
+		t.R = a->R * a->S * p.C <= COLS ? a->R : 1;
+	} else {
+		t.C = up(p.C, up(p.C, COLS));
+	}
+	t.groups = a->R / t.R * (a->S / t.S) * up(p.C, t.C);
+	return t;
+}
+
+/* The sum over the pixels is cut in parts of whole rows, a function of the shapes alone. */
+static cg_status cpu_dw(struct cg__emit *e, const struct attr *a, const cg_tensor *dw, struct part p)
+{
+	const struct cg__tile t = cg__tile_of(e, p.M);
+	const struct taps taps = choose_taps(a, p);
+	const int64_t panels = up(p.M, t.cols), rows = a->B * a->P, K = a->R * a->S * p.C;
+	const int64_t want = up(32, taps.groups * up(p.M, 64)), most = rows * a->Q / 256;
+	const int64_t cut = want < most ? want : most, each = up(rows, cut < 1 ? 1 : cut > rows ? rows : cut);
+	const int64_t parts = up(rows, each);
+	const cg_tensor *part = parts > 1 ? cg__temp(e, CG_FLOAT32, parts * K * p.M) : NULL;
+
+	if (parts > 1 && part == NULL)
+		return CG_ERR_HOST_MEMORY;
+	TRY(CG__LAUNCH(e, "conv2d_copy_cpu", t.options, "conv2d_dw",
+		       cg__range_3d((size_t)taps.groups, (size_t)panels, (size_t)parts, 1, 1, 1), IN(dw->src[0]),
+		       IN(dw->src[1]), part ? OUT(part) : arg_part(a, dw), INT(p.x), INT(a->C), INT(p.y), INT(a->M),
+		       INT(part ? 0 : p.w), INT(part ? p.M : a->M), INT(K * p.M), INT(a->B), INT(a->H), INT(a->W), INT(p.C),
+		       INT(a->P), INT(a->Q), INT(p.M), WINDOW(a), INT(taps.R), INT(taps.S), INT(taps.C), INT(each),
+		       INT(cg__count(dw->src[0]))));
+	cg__flops(e, 2.0 * (double)(rows * a->Q * K) * (double)p.M);
+	return part ? cg__sum_parts(e, part, parts, arg_part(a, dw), p.w, a->M, false, K, p.M) : CG_OK;
+}
+
+static cg_status emit_cpu_dw(struct cg__emit *e, const cg_tensor *dw)
+{
+	const struct attr *a = cg__attr(dw);
+
+	for (int64_t g = 0; g < a->c.groups; g++)
+		TRY(cpu_dw(e, a, dw, part_of(a, g)));
+	return CG_OK;
+}
+
 /* ---- emit ------------------------------------------------------------------------------------------ */
 
 static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
@@ -110,7 +269,7 @@ static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 		return cg__gemm(e, &(struct cg__gemm){.M = a->B * a->H * a->W, .N = a->M, .K = a->C, .a = y->src[0],
 						      .b = y->src[1], .c = y,
 						      .bias = y->nsrc > 2 ? y->src[2] : NULL, .act = a->act});
-	return for_pieces(e, a, y, forward_piece);
+	return cg__is_cpu(e) ? emit_cpu_forward(e, y) : for_pieces(e, a, y, forward_piece);
 }
 
 static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
@@ -120,7 +279,7 @@ static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 	if (is_pointwise(a))
 		return cg__gemm(e, &(struct cg__gemm){.M = a->B * a->H * a->W, .N = a->C, .K = a->M, .trans_b = true,
 						      .a = dx->src[0], .b = dx->src[1], .c = dx});
-	return for_pieces(e, a, dx, dx_piece);
+	return cg__is_cpu(e) ? emit_cpu_dx(e, dx) : for_pieces(e, a, dx, dx_piece);
 }
 
 static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
@@ -130,7 +289,7 @@ static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 	if (is_pointwise(a))
 		return cg__gemm(e, &(struct cg__gemm){.M = a->C, .N = a->M, .K = a->B * a->H * a->W, .trans_a = true,
 						      .a = dw->src[0], .b = dw->src[1], .c = dw});
-	return for_pieces(e, a, dw, dw_piece);
+	return cg__is_cpu(e) ? emit_cpu_dw(e, dw) : for_pieces(e, a, dw, dw_piece);
 }
 
 /* ---- the nodes --------------------------------------------------------------------------------------- */

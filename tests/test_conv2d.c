@@ -1,0 +1,111 @@
+/*
+ * Convolutions: every path of either family, values and gradients, at sizes around the edges of tiles.
+ * The inputs are linear each, so gradients are checked as adjoints too.
+ */
+#include "optest.h"
+#include "tap.h"
+
+static cg_tensor *conv2d(cg_tensor *const *in, const void *config)
+{
+	return cg_conv2d_ex(in[0], in[1], config);
+}
+
+/* With what fuse.c merges into it; in[2] is the bias. */
+static cg_tensor *conv2d_bias_relu(cg_tensor *const *in, const void *config)
+{
+	return cg_relu(cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2]));
+}
+
+static void ref_bias_relu(const void *config, const struct ref *in, struct ref *y)
+{
+	ref_conv2d(config, in, y);
+	for (int64_t i = 0; i < y->count; i++) {
+		const double b = in[2].v[i % in[2].count];
+
+		y->v[i] += b;
+		y->mag[i] += b < 0 ? -b : b;
+		if (y->v[i] < 0)
+			y->v[i] = 0;
+	}
+}
+
+#define CONFIG(...) &(cg_conv_config){ __VA_ARGS__ }
+#define STRIDE(s) .stride_h = (s), .stride_w = (s)
+#define PAD(p) .pad_top = (p), .pad_left = (p), .pad_bottom = (p), .pad_right = (p)
+#define CONV(config) conv2d, ref_conv2d, config
+#define X(...) IN(__VA_ARGS__)
+#define W(...) IN(__VA_ARGS__)
+
+static const struct op_case cases[] = {
+	{ "conv2d 1x1, 1 pixel", CONV(CONFIG(0)), .in = { X(1, 1, 1, 1), W(1, 1, 1, 1) }, .K = 1, .linear = EACH },
+	{ "conv2d 1x1 5->7", CONV(CONFIG(0)), .in = { X(2, 3, 5, 5), W(1, 1, 5, 7) }, .K = 30, .linear = EACH },
+	{ "conv2d 1x1 65->33", CONV(CONFIG(0)), .in = { X(2, 7, 5, 65), W(1, 1, 65, 33) }, .K = 70,
+		.linear = EACH },
+	{ "conv2d 1x1/2 31->64", CONV(CONFIG(STRIDE(2))), .in = { X(2, 7, 6, 31), W(1, 1, 31, 64) }, .K = 64,
+		.linear = EACH },
+	{ "conv2d 1x1, pad 1", CONV(CONFIG(PAD(1))), .in = { X(1, 2, 3, 3), W(1, 1, 3, 2) }, .K = 20,
+		.linear = EACH },
+	{ "conv2d 3x3 1->1", CONV(CONFIG(0)), .in = { X(1, 3, 3, 1), W(3, 3, 1, 1) }, .K = 9, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 3->5", CONV(CONFIG(PAD(1))), .in = { X(2, 5, 7, 3), W(3, 3, 3, 5) }, .K = 70,
+		.linear = EACH },
+	{ "conv2d 3x3, pad 1, 1->32, stem", CONV(CONFIG(PAD(1))), .in = { X(2, 13, 11, 1), W(3, 3, 1, 32) },
+		.K = 288, .linear = EACH },
+	{ "conv2d 5x5/2, pad 2, 1->64, stem", CONV(CONFIG(STRIDE(2), PAD(2))),
+		.in = { X(2, 12, 13, 1), W(5, 5, 1, 64) }, .K = 400, .linear = EACH },
+	{ "conv2d 7x7/2, pad 3, 3->65, stem", CONV(CONFIG(STRIDE(2), PAD(3))),
+		.in = { X(1, 11, 10, 3), W(7, 7, 3, 65) }, .K = 800, .linear = EACH },
+	{ "conv2d 11x11/4, pad 2, 3->9, stem", CONV(CONFIG(STRIDE(4), PAD(2))),
+		.in = { X(1, 15, 19, 3), W(11, 11, 3, 9) }, .K = 363, .linear = EACH },
+	{ "conv2d 15x15 4->3, too many for a stem", CONV(CONFIG(PAD(7))),
+		.in = { X(1, 15, 15, 4), W(15, 15, 4, 3) }, .K = 900, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 8->31", CONV(CONFIG(PAD(1))), .in = { X(2, 9, 8, 8), W(3, 3, 8, 31) }, .K = 279,
+		.linear = EACH },
+	{ "conv2d 3x3, pad 1, 32->32", CONV(CONFIG(PAD(1))), .in = { X(1, 17, 16, 32), W(3, 3, 32, 32) },
+		.K = 288, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 17->65", CONV(CONFIG(PAD(1))), .in = { X(2, 10, 11, 17), W(3, 3, 17, 65) },
+		.K = 585, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 63->67", CONV(CONFIG(PAD(1))), .in = { X(1, 9, 9, 63), W(3, 3, 63, 67) }, .K = 603,
+		.linear = EACH },
+	{ "conv2d 3x3, pad 1, 67->31, batch of small images", CONV(CONFIG(PAD(1))),
+		.in = { X(13, 3, 4, 67), W(3, 3, 67, 31) }, .K = 603, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 200->9, small images", CONV(CONFIG(PAD(1))),
+		.in = { X(14, 2, 2, 200), W(3, 3, 200, 9) }, .K = 800, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 600->5, channels in pieces", CONV(CONFIG(PAD(1))),
+		.in = { X(1, 4, 3, 600), W(3, 3, 600, 5) }, .K = 5400, .linear = EACH },
+	{ "conv2d 3x3/2, pad 1, 16->20", CONV(CONFIG(STRIDE(2), PAD(1))),
+		.in = { X(2, 7, 8, 16), W(3, 3, 16, 20) }, .K = 144, .linear = EACH },
+	{ "conv2d 3x3/2, pad 1, batch of small images", CONV(CONFIG(STRIDE(2), PAD(1))),
+		.in = { X(12, 6, 5, 9), W(3, 3, 9, 33) }, .K = 300, .linear = EACH },
+	{ "conv2d 3x3/2, pad 0,0,1,1", CONV(CONFIG(STRIDE(2), .pad_bottom = 1, .pad_right = 1)),
+		.in = { X(2, 8, 6, 10), W(3, 3, 10, 12) }, .K = 108, .linear = EACH },
+	{ "conv2d 3x2, stride 1x3, pad 2,0,1,1",
+		CONV(CONFIG(1, 3, .pad_top = 2, .pad_bottom = 1, .pad_right = 1)),
+		.in = { X(2, 5, 9, 12), W(3, 2, 12, 7) }, .K = 108, .linear = EACH },
+	{ "conv2d 2x2/3, rows that no window sees", CONV(CONFIG(STRIDE(3))),
+		.in = { X(2, 9, 7, 11), W(2, 2, 11, 13) }, .K = 52, .linear = EACH },
+	{ "conv2d 3x3/5, pad 1", CONV(CONFIG(STRIDE(5), PAD(1))), .in = { X(2, 4, 6, 8), W(3, 3, 8, 8) }, .K = 72,
+		.linear = EACH },
+	{ "conv2d 5x5, pad 2, 64->33", CONV(CONFIG(PAD(2))), .in = { X(1, 6, 5, 64), W(5, 5, 64, 33) }, .K = 1600,
+		.linear = EACH },
+	{ "conv2d 3x3, pad 4: windows wholly outside", CONV(CONFIG(PAD(4))),
+		.in = { X(1, 2, 2, 9), W(3, 3, 9, 4) }, .K = 81, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 2 groups", CONV(CONFIG(PAD(1), .groups = 2)),
+		.in = { X(2, 5, 6, 14), W(3, 3, 7, 10) }, .K = 63, .linear = EACH },
+	{ "conv2d 5x5, pad 2, 2 groups", CONV(CONFIG(PAD(2), .groups = 2)),
+		.in = { X(1, 7, 7, 40), W(5, 5, 20, 66) }, .K = 825, .linear = EACH },
+	{ "conv2d 3x3, 6 groups of one channel", CONV(CONFIG(.groups = 6)),
+		.in = { X(2, 5, 5, 6), W(3, 3, 1, 12) }, .K = 18, .linear = EACH },
+	{ "conv2d 3x3 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(1)),
+		.in = { X(2, 5, 6, 17), W(3, 3, 17, 70), IN(70) }, .K = 630 },
+	{ "conv2d 3x3 stem with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(1)),
+		.in = { X(2, 5, 6, 1), W(3, 3, 1, 33), IN(33) }, .K = 300 },
+	{ "conv2d 1x1 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(0),
+		.in = { X(2, 5, 6, 9), W(1, 1, 9, 64), IN(64) }, .K = 60 },
+	{ "conv2d 3x3, 2 groups, with bias and relu", conv2d_bias_relu, ref_bias_relu,
+		CONFIG(PAD(1), .groups = 2), .in = { X(2, 5, 6, 8), W(3, 3, 4, 6), IN(6) }, .K = 60 },
+};
+
+int main(void)
+{
+	return optest_main(cases, sizeof(cases) / sizeof(cases[0]));
+}
