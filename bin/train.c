@@ -393,13 +393,13 @@ int train_run(struct trainer *t, const char *dir)
 	char path[RUNDIR_PATH];
 	int status = -1;
 
+	stop_watch();
 	t->dir = dir;
 	t->begun = t->counted = progress_clock();
 	progress_init(&t->progress, cli_text(t->cli, "progress"), stderr, t->cli->log);
 	rundir_path(path, dir, "summary.csv");
 	if (report_summary_open(&t->summary, path, t->at.state.epoch))
 		return cli_fail(t->cli, CLI_RUNTIME, "%s: cannot be written", path);
-	stop_watch();
 	while (status < 0 && t->at.state.epoch < t->config.epochs && !t->stopped_early &&
 	       !is_stale(t)) {
 		status = attend(t);
