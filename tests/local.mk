@@ -11,6 +11,7 @@ ops_programs = \
 	tests/test_golden \
 	tests/test_loss \
 	tests/test_models \
+	tests/test_norm \
 	tests/test_optim \
 	tests/test_shape
 unit_programs = \
