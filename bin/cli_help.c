@@ -51,7 +51,7 @@ static void print_option(const struct cli_option *o, FILE *out)
 	at = o->letter ? fprintf(out, "  -%c, ", o->letter) : fprintf(out, "      ");
 	at += fprintf(out, "--%s%s", can_be_negated ? "[no-]" : "", o->name);
 	if (o->arg)
-		at += fprintf(out, "%s%s", o->arg[0] == '[' ? "" : " ", o->arg);
+		at += fprintf(out, " %s", o->arg);
 	snprintf(text, sizeof(text), "%s%s%s%s", o->help, fallback ? " [" : "",
 		fallback ? fallback : "", fallback ? "]" : "");
 	wrap(out, text, at, COLUMN);
