@@ -182,7 +182,9 @@ static void test_model(cg_ctx *ctx, const char *file)
 	static const cg_optim_config sgd = {
 		.kind = CG_SGD, .momentum = .9f, .nesterov = true, .weight_decay = 5e-4f
 	};
-	static const cg_optim_config adamw = { .kind = CG_ADAMW, .weight_decay = .05f };
+	static const cg_optim_config adamw = {
+		.kind = CG_ADAMW, .weight_decay = .05f, .eps = 1e-6f
+	};
 	cg_file *f = golden_open(ctx, file);
 
 	if (!ok(f, "%s opens%s%s", file, f ? "" : ": ", f ? "" : cg_error(ctx))) {
