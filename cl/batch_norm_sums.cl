@@ -175,7 +175,8 @@ CG_SINGLE __kernel void bn_grad_join(__global const float *part, __global const 
 				dot += cg_load(part + ((size_t)i * 3 + 1) * W + g + c, left);
 			}
 		cg_store(dot * cg_load(stats + C + c, left), dgamma + c, left);
-		cg_store(sum, dbeta + c, left);
+		if (dbeta)
+			cg_store(sum, dbeta + c, left);
 	}
 }
 
@@ -305,7 +306,8 @@ __kernel void bn_grad_join(__global const float *part, __global const float *sta
 	sum_group(shared, id, across, down, ty, &sum, &dot);
 	if (ty == 0 && c < C) {
 		dgamma[c] = dot * stats[C + c];
-		dbeta[c] = sum;
+		if (dbeta)
+			dbeta[c] = sum;
 	}
 }
 #endif
