@@ -11,6 +11,7 @@
 
 #include "engine.h"
 #include "evaluate.h"
+#include "layers.h"
 #include "source.h"
 #include "train_options.h"
 
@@ -143,10 +144,12 @@ static int dry_run(struct job *j)
 	float loss;
 	double seconds, images;
 	int64_t weights = cg_params_size(j->network.params, true);
-	int status;
+	int status = layers_print(&j->network, j->cli, stdout);
 
+	if (status >= 0)
+		return status;
 	model_config_text(j->model, &j->model_config, config);
-	printf("model       %s, %s\n", j->model->summary, config);
+	printf("\nmodel       %s, %s\n", j->model->summary, config);
 	printf("parameters  %" PRId64 " and %" PRId64 " running statistics\n", weights,
 	       cg_params_size(j->network.params, false) - weights);
 	printf("data        %d training rows, %d for validation, hash %016" PRIx64 "\n",

@@ -17,6 +17,7 @@ bin_libfer_la_SOURCES = \
 	bin/evaluate.c bin/evaluate.h \
 	bin/infer.c bin/infer.h \
 	bin/json.c bin/json.h \
+	bin/layers.c bin/layers.h \
 	bin/lines.c bin/lines.h \
 	bin/metrics.c bin/metrics.h \
 	bin/network.c bin/network.h \

@@ -36,7 +36,7 @@ bin/engine
 bin/synth_pose
 bin/synth bin/metrics bin/order
 bin/network bin/data_load
-bin/infer bin/step bin/checkpoint
+bin/infer bin/step bin/checkpoint bin/layers
 bin/report
 bin/rundir bin/evaluate bin/source
 bin/train
