@@ -121,8 +121,8 @@ static int open_all(struct job *j)
 				(int)j->network.config.size, (int)j->network.config.channels,
 				(int)j->data.h, (int)j->data.w, (int)j->data.channels);
 	j->images = infer_images(j->ctx, &j->data);
-	progress_init(&j->progress, j->cli->verbosity < 0 ? "none" : cli_text(j->cli, "progress"),
-		      stderr, NULL);
+	progress_init(&j->progress, cli_text(j->cli, "progress"),
+		      j->cli->verbosity < 0 ? NULL : stderr, NULL);
 	return j->images ? -1 : engine_fail(j->cli, j->ctx, "images");
 }
 

@@ -41,16 +41,16 @@ static int columns_of(int fd)
 void progress_init(struct progress *p, const char *word, FILE *out, FILE *log)
 {
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-	bool terminal = isatty(fileno(out)) && term && strcmp(term, "dumb");
+	bool terminal = out && isatty(fileno(out)) && term && strcmp(term, "dumb");
 
 	memset(p, 0, sizeof(*p));
 	p->out = out;
 	p->log = log;
 	p->mode = terminal && strcmp(word, "plain") ? PROGRESS_BAR : PROGRESS_PLAIN;
-	if (!strcmp(word, "none"))
+	if (!out || !strcmp(word, "none"))
 		p->mode = PROGRESS_NONE;
 	p->color = terminal && !(no_color && *no_color);
-	p->width = columns_of(fileno(out));
+	p->width = out ? columns_of(fileno(out)) : 0;
 	p->now = progress_clock;
 }
 
@@ -118,8 +118,10 @@ static void draw_bar(struct progress *p, const char *tail)
 static void write_line(struct progress *p, const char *text)
 {
 	wipe(p);
-	fprintf(p->out, "%s\n", text);
-	fflush(p->out);
+	if (p->out) {
+		fprintf(p->out, "%s\n", text);
+		fflush(p->out);
+	}
 	if (p->log) {
 		fprintf(p->log, "%s\n", text);
 		fflush(p->log);
@@ -174,7 +176,8 @@ void progress_step(struct progress *p, int64_t done, const char *format, ...)
 void progress_end(struct progress *p)
 {
 	wipe(p);
-	fflush(p->out);
+	if (p->out)
+		fflush(p->out);
 }
 
 void progress_line(struct progress *p, const char *format, ...)

@@ -29,7 +29,7 @@ struct progress {
 	bool open;			/* a bar stands on the current line */
 };
 
-/* `word` is auto, bar, plain or none (another word is taken as auto). */
+/* `word` is auto, bar, plain or none (another word is taken as auto). `out` NULL: only the log. */
 void progress_init(struct progress *p, const char *word, FILE *out, FILE *log);
 
 /* A piece of work of `total` steps begins (0: unknown). */

@@ -396,7 +396,8 @@ int train_run(struct trainer *t, const char *dir)
 	stop_watch();
 	t->dir = dir;
 	t->begun = t->counted = progress_clock();
-	progress_init(&t->progress, cli_text(t->cli, "progress"), stderr, t->cli->log);
+	progress_init(&t->progress, cli_text(t->cli, "progress"),
+		      t->cli->verbosity < 0 ? NULL : stderr, t->cli->log);
 	rundir_path(path, dir, "summary.csv");
 	if (report_summary_open(&t->summary, path, t->at.state.epoch))
 		return cli_fail(t->cli, CLI_RUNTIME, "%s: cannot be written", path);
