@@ -1,3 +1,22 @@
-# make bench: measures the device's ceilings, then checks and times products, convolutions and training steps.
-# BENCH_ARGS goes to the program; bench/peer_torch.py does the same work in PyTorch where that is installed.
-EXTRA_DIST +=
+# make bench: measures the device's ceilings, then checks and times products, convolutions and training
+# steps, beside PyTorch where that is installed. BENCH_ARGS goes to the program (bench/bench.c), PYTHON
+# names the interpreter that has PyTorch.
+EXTRA_PROGRAMS += bench/bench
+bench_bench_SOURCES = \
+	bench/bench.c bench/bench.h \
+	bench/ceiling.c \
+	bench/peer.c \
+	bench/product.c \
+	bench/step.c
+bench_bench_LDADD = models/libmodels.la lib/libcore.la $(OPENCL_LIBS) -lm
+
+EXTRA_DIST += \
+	bench/peer_torch.py \
+	bench/torch_models.py
+
+CLEANFILES += bench/bench$(EXEEXT)
+
+bench: bench/bench$(EXEEXT)
+	@srcdir='$(srcdir)' PYTHON='$(PYTHON)' ./bench/bench$(EXEEXT) $(BENCH_ARGS)
+
+.PHONY: bench
