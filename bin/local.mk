@@ -42,9 +42,13 @@ bin_PROGRAMS += \
 	bin/fer-data \
 	bin/fer-devices \
 	bin/fer-eval \
+	bin/fer-import \
+	bin/fer-predict \
 	bin/fer-train
 program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la
 bin_fer_data_LDADD = bin/libfer.la
 bin_fer_devices_LDADD = $(program_libs)
 bin_fer_eval_LDADD = $(program_libs)
+bin_fer_import_LDADD = $(program_libs)
+bin_fer_predict_LDADD = $(program_libs)
 bin_fer_train_LDADD = $(program_libs)

@@ -32,14 +32,17 @@ models/models
 bin/cli bin/json bin/random bin/progress bin/lines bin/canvas
 bin/stop
 bin/data
-bin/engine
+bin/engine bin/import_names bin/npy bin/model_options
 bin/synth_pose
 bin/synth bin/metrics bin/order
-bin/network bin/data_load
+bin/network bin/data_load bin/import_layout
+bin/import_stem
+bin/import
 bin/infer bin/step bin/checkpoint bin/layers
 bin/report
 bin/rundir bin/evaluate bin/source
 bin/train
+bin/model_options
 bin/train_options
 bin/*
 '
