@@ -1,0 +1,397 @@
+/*
+ * What must hold of a whole network, whatever its numbers are: a batch is its images, the same seed
+ * gives the same bits, a replay is the first run again, fusion changes nothing but time, and the
+ * checking modes find what a broken kernel does.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "net.h"
+#include "optest.h"
+#include "tap.h"
+
+enum { B = 5, STEPS = 3 };
+
+static double furthest(const float *a, const float *b, int64_t n)
+{
+	double worst = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		if (!(fabs((double)a[i] - (double)b[i]) <= worst))
+			worst = fabs((double)a[i] - (double)b[i]);
+	return worst;
+}
+
+/* ---- a batch is its images --------------------------------------------------------------- */
+
+/* Logits of B images that stand in the given order. */
+static bool logits_of(cg_ctx *ctx, int count, const int *order, float *logits)
+{
+	float image[NET_IMAGE], target[NET_CLASSES], *x;
+	struct net n;
+	bool good;
+
+	if (net_open(&n, ctx, CG_INFER, count, 1) != CG_OK)
+		return false;
+	x = malloc((size_t)count * sizeof(image));
+	for (int b = 0; b < count; b++) {
+		net_image(1, order[b], image, target);
+		memcpy(x + b * NET_IMAGE, image, sizeof(image));
+	}
+	good = cg_array_write(n.x, x, (size_t)count * sizeof(image)) == CG_OK &&
+		net_run(&n, 0) == CG_OK &&
+		cg_plan_read(n.plan, n.logits, logits,
+			(size_t)count * NET_CLASSES * sizeof(float)) == CG_OK;
+	free(x);
+	net_close(&n);
+	return good;
+}
+
+static void test_batches(cg_ctx *ctx)
+{
+	const int straight[B] = { 0, 1, 2, 3, 4 }, mixed[B] = { 3, 0, 4, 2, 1 };
+	float all[B * NET_CLASSES], other[B * NET_CLASSES], again[B * NET_CLASSES];
+	bool good = logits_of(ctx, B, straight, all);
+
+	for (int b = 0; b < B; b++)
+		good &= logits_of(ctx, 1, &straight[b], other + b * NET_CLASSES);
+	ok(good && furthest(all, other, B * NET_CLASSES) < 1e-5,
+		"a batch of %d is %d batches of one: %.1e", B, B,
+		furthest(all, other, B * NET_CLASSES));
+	good = logits_of(ctx, B, mixed, other);
+	for (int b = 0; b < B; b++)
+		memcpy(again + mixed[b] * NET_CLASSES, other + b * NET_CLASSES,
+			NET_CLASSES * sizeof(float));
+	ok(good && furthest(all, again, B * NET_CLASSES) < 1e-5,
+		"a permuted batch gives the permuted logits: %.1e",
+		furthest(all, again, B * NET_CLASSES));
+	ok(furthest(all, all + NET_CLASSES, NET_CLASSES) > 1e-2, "and the images differ");
+}
+
+/* ---- the same bits ----------------------------------------------------------------------- */
+
+struct outcome {
+	float loss[STEPS], *weights;
+	int64_t count;
+};
+
+/* STEPS training steps from the initial weights in a context of their own. */
+static bool train(struct outcome *o, uint64_t first_step)
+{
+	cg_ctx *ctx;
+	struct net n;
+	bool good = cg_open(NULL, &ctx) == CG_OK;
+
+	*o = (struct outcome){ .count = 0 };
+	good = good && net_open(&n, ctx, CG_TRAIN, B, 1) == CG_OK;
+	for (int i = 0; good && i < STEPS; i++)
+		good = net_run(&n, first_step + (uint64_t)i) == CG_OK &&
+			cg_plan_read(n.plan, n.loss, &o->loss[i], sizeof(float)) == CG_OK;
+	o->weights = good ? net_weights(&n, &o->count) : NULL;
+	if (!good)
+		diag("%s", cg_error(ctx));
+	net_close(&n);
+	cg_close(ctx);
+	return good && o->weights;
+}
+
+static bool same_bits(const struct outcome *a, const struct outcome *b)
+{
+	return a->count == b->count && memcmp(a->loss, b->loss, sizeof(a->loss)) == 0 &&
+		memcmp(a->weights, b->weights, (size_t)a->count * sizeof(float)) == 0;
+}
+
+static void test_seeds(void)
+{
+	struct outcome a, b, c;
+	bool good = train(&a, 0) && train(&b, 0) && train(&c, 100);
+
+	ok(good && same_bits(&a, &b), "the same seed gives the same bits after %d steps", STEPS);
+	ok(good && !same_bits(&a, &c), "other steps draw other dropout masks");
+	ok(good && a.loss[0] > .5f && a.loss[0] < 3 && a.loss[STEPS - 1] != a.loss[0],
+		"the loss is one: %g, %g, %g", (double)a.loss[0], (double)a.loss[1],
+		(double)a.loss[2]);
+	free(a.weights);
+	free(b.weights);
+	free(c.weights);
+}
+
+/* Puts the weights back and replays: an optimiser without momentum would do the same again. */
+static void test_replay(cg_ctx *ctx)
+{
+	struct net n;
+	float first[B * NET_CLASSES], second[B * NET_CLASSES];
+	cg_stats before, after;
+	bool good = net_open(&n, ctx, CG_INFER, B, 2) == CG_OK && net_run(&n, 0) == CG_OK &&
+		cg_plan_read(n.plan, n.logits, first, sizeof(first)) == CG_OK;
+
+	before = cg_get_stats(ctx);
+	for (int i = 0; good && i < 3; i++)
+		good = net_run(&n, 0) == CG_OK;
+	after = cg_get_stats(ctx);
+	good = good && cg_plan_read(n.plan, n.logits, second, sizeof(second)) == CG_OK;
+	ok(good && memcmp(first, second, sizeof(first)) == 0, "a replay is the first run again");
+	ok(good && after.allocations == before.allocations && after.builds == before.builds,
+		"and allocates and builds nothing");
+	net_close(&n);
+}
+
+/* ---- fusion ------------------------------------------------------------------------------ */
+
+static cg_tensor *linear(cg_tensor *x, cg_tensor *w)
+{
+	return cg_matmul(CG_RESHAPE(x, -1, 4), CG_RESHAPE(w, 4, -1));
+}
+
+/* Each pair that the table of rewrites names, in a row: x 3x6x5x4, w 3x3x4x4, b 4. */
+static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, int i)
+{
+	cg_tensor *b = cg_use(cg_tensor_graph(x), array);
+	cg_tensor *v = CG_RESHAPE(cg_slice(CG_RESHAPE(w, -1, 4), 0, 0, 4), 4, 4);
+
+	switch (i) {
+	case 0: return cg_bias(cg_conv2d(x, w, 1, 1), b);
+	case 1: return cg_relu(cg_conv2d(x, w, 1, 0));
+	case 2: return cg_relu(cg_bias(cg_conv2d(x, w, 2, 1), b));
+	case 3: return cg_bias(linear(x, v), b);
+	case 4: return cg_relu(linear(x, v));
+	case 5: return cg_gelu(cg_bias(linear(x, v), b));
+	case 6: return cg_gelu_tanh(linear(x, v));
+	case 7:
+		return cg_relu(
+			cg_batch_norm(x, b, cg_scale(b, -1), array, array, 1e-3f, .9f, true));
+	}
+	return NULL;
+}
+
+enum { PAIRS = 8, MOST = 3 * 6 * 5 * 4 };
+
+/* y of an inference graph, or dx of sum y^2; returns the launches. */
+static int run_pair(cg_ctx *ctx, cg_array *x, cg_array *w, cg_array *b, int i, bool dx, float *out)
+{
+	cg_graph *g = cg_graph_new(ctx, dx ? CG_TRAIN : CG_INFER);
+	cg_tensor *in = cg_use(g, x), *y;
+	cg_plan *p;
+	int launches;
+
+	if (dx)
+		cg_want_grad(in);
+	y = pairs(in, cg_use(g, w), b, i);
+	if (dx) {
+		cg_backward(cg_sum(cg_mul(y, y)), NULL);
+		y = cg_grad(in);
+	}
+	p = cg_plan_new(g, &y, 1);
+	launches = p && cg_plan_run(p) == CG_OK ? cg_plan_launches(p) : 0;
+	if (p)
+		cg_plan_read(p, y, out, (size_t)cg_tensor_count(y) * sizeof(float));
+	cg_plan_free(p);
+	cg_graph_free(g);
+	return launches;
+}
+
+/* All pairs of this context; returns the launches, 0 on failure. */
+static int run_pairs(cg_ctx *ctx, float y[PAIRS][2][MOST])
+{
+	float values[MOST];
+	struct optest_rng rng = { 11 };
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, (int64_t[]){ 3, 6, 5, 4 });
+	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, (int64_t[]){ 3, 3, 4, 4 });
+	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 1, (int64_t[]){ 4 });
+	int launches = 0;
+
+	for (int i = 0; i < MOST; i++)
+		values[i] = (float)optest_normal(&rng);
+	cg_array_write(x, values, sizeof(values));
+	cg_array_write(w, values + 7, 3 * 3 * 4 * 4 * sizeof(float));
+	cg_array_write(b, (float[]){ .5f, 1.5f, .25f, 2 }, 4 * sizeof(float));
+	memset(y, 0, sizeof(float) * PAIRS * 2 * MOST);
+	for (int i = 0; i < 2 * PAIRS; i++)
+		launches += run_pair(ctx, x, w, b, i / 2, i % 2, y[i / 2][i % 2]);
+	cg_array_free(x);
+	cg_array_free(w);
+	cg_array_free(b);
+	return cg_error_status(ctx) == CG_OK ? launches : 0;
+}
+
+static void test_fusion(void)
+{
+	static float fused[PAIRS][2][MOST], plain[PAIRS][2][MOST], none[MOST];
+	struct outcome a, b;
+	cg_ctx *ctx, *other;
+	bool good = train(&a, 0);
+	int count, count_plain;
+
+	cg_open(NULL, &ctx);
+	setenv("CG_FUSE", "-all", 1);
+	cg_open(NULL, &other);
+	good = train(&b, 0) && good;
+	unsetenv("CG_FUSE");
+	ok(good && furthest(a.weights, b.weights, a.count) < 1e-5,
+		"fused and plain training agree: %.1e",
+		good ? furthest(a.weights, b.weights, a.count) : NAN);
+	count = run_pairs(ctx, fused);
+	count_plain = run_pairs(other, plain);
+	for (int i = 0; i < PAIRS; i++) {
+		double y = furthest(fused[i][0], plain[i][0], MOST);
+		double dx = furthest(fused[i][1], plain[i][1], MOST);
+		bool alive = furthest(plain[i][0], none, MOST) > 1 &&
+			furthest(plain[i][1], none, MOST) > 1;
+
+		ok(alive && y < 1e-4 && dx < 1e-3, "pair %d: fused and plain agree: %.1e, %.1e", i,
+			y, dx);
+	}
+	ok(count > 0 && count < count_plain, "%d launches instead of %d %s%s", count, count_plain,
+		cg_error(ctx), cg_error(other));
+	cg_close(ctx);
+	cg_close(other);
+	free(a.weights);
+	free(b.weights);
+}
+
+/* ---- broken kernels ---------------------------------------------------------------------- */
+
+static char dir[] = "/tmp/clgrad-cl-XXXXXX";
+
+static void path_of(const char *name, char path[256])
+{
+	snprintf(path, 256, "%s/%s.cl", dir, name);
+}
+
+/* Copies all kernels; of those that contain `from`, the first occurrence becomes `to`. */
+static int copy_kernels(const char *from, const char *to)
+{
+	int changed = 0;
+
+	for (const struct cg__cl_source *s = cg__cl_sources; s->name; s++) {
+		char path[256];
+		FILE *f;
+
+		path_of(s->name, path);
+		f = fopen(path, "w");
+		for (const char *const *line = s->lines; f && *line; line++) {
+			const char *at = changed ? NULL : strstr(*line, from);
+
+			changed += at != NULL;
+			if (at)
+				fprintf(f, "%.*s%s%s", (int)(at - *line), *line, to,
+					at + strlen(from));
+			else
+				fputs(*line, f);
+		}
+		if (f)
+			fclose(f);
+	}
+	return changed;
+}
+
+static void drop_kernels(void)
+{
+	for (const struct cg__cl_source *s = cg__cl_sources; s->name; s++) {
+		char path[256];
+
+		path_of(s->name, path);
+		remove(path);
+	}
+	rmdir(dir);
+}
+
+/* bias(relu(x)) with the kernels of `dir`; its status. */
+static cg_status run_copy(char message[256])
+{
+	float values[33 * 3];
+	cg_ctx *ctx;
+	cg_array *x;
+	cg_graph *g;
+	cg_tensor *y;
+	cg_plan *p;
+	cg_status status;
+
+	for (int i = 0; i < 33 * 3; i++)
+		values[i] = (float)i - 40;
+	cg_open(NULL, &ctx);
+	x = cg_array_new(ctx, "x", CG_FLOAT32, 2, (int64_t[]){ 33, 3 });
+	cg_array_write(x, values, sizeof(values));
+	g = cg_graph_new(ctx, CG_INFER);
+	y = cg_relu(cg_scale(cg_use(g, x), .5f));
+	p = cg_plan_new(g, &y, 1);
+	status = p ? cg_plan_run(p) : cg_error_status(ctx);
+	if (status == CG_OK)
+		status = cg_plan_read(p, y, values, sizeof(values));
+	snprintf(message, 256, "%s", cg_error(ctx));
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(x);
+	cg_close(ctx);
+	return status;
+}
+
+static const struct broken {
+	const char *what, *from, *to;
+	cg_status status;
+} broken[] = {
+	/* The line of relu's body. */
+	{ "an intact copy", "no such text", "", CG_OK },
+	{ "a write one element after", "CG_MAP1(y, n, x, R = fmax(X, 0.0f);)",
+		"CG_MAP1(y, n, x, R = fmax(X, 0.0f);) if (get_global_id(0) == 0) y[n] = 1;",
+		CG_ERR_GUARD },
+	{ "a write far before", "CG_MAP1(y, n, x, R = fmax(X, 0.0f);)",
+		"CG_MAP1(y, n, x, R = fmax(X, 0.0f);) if (get_global_id(0) == 0) y[-900] = 1;",
+		CG_ERR_GUARD },
+	{ "an element that nobody writes", "CG_MAP1(y, n, x, R = fmax(X, 0.0f);)",
+		"CG_MAP1(y, n - 1, x, R = fmax(X, 0.0f);)", CG_ERR_NOT_FINITE },
+	{ "a text that does not compile", "CG_MAP1(y, n, x, R = fmax(X, 0.0f);)", "y[0] = z;",
+		CG_ERR_BUILD },
+};
+
+static void test_broken(void)
+{
+	char message[256];
+
+	if (!mkdtemp(dir)) {
+		skip("no temporary directory");
+		return;
+	}
+	setenv("CG_CL_DIR", dir, 1);
+	setenv("CG_GUARD", "1", 1);
+	setenv("CG_NAN", "1", 1);
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		const struct broken *b = &broken[i];
+		int changed = copy_kernels(b->from, b->to);
+		cg_status status = run_copy(message);
+
+		ok(changed == (b->status != CG_OK) && status == b->status, "%s: %s %.70s", b->what,
+			cg_status_text(status), message);
+		ok(status == CG_OK || strstr(message, "relu") || status == CG_ERR_BUILD,
+			"and it has a name");
+	}
+	unsetenv("CG_CL_DIR");
+	unsetenv("CG_NAN");
+	drop_kernels();
+}
+
+int main(void)
+{
+	cg_ctx *ctx = optest_open();
+
+	if (!ctx)
+		return optest_status();
+	test_batches(ctx);
+	test_replay(ctx);
+	cg_close(ctx);
+	/* plain arenas, in which tensors share memory */
+	setenv("CG_GUARD", "0", 1);
+	if (cg_open(NULL, &ctx) == CG_OK) {
+		test_batches(ctx);
+		test_seeds();
+		test_fusion();
+	}
+	cg_close(ctx);
+	if (!optest_tiny())
+		test_broken();
+	return done();
+}
