@@ -39,6 +39,9 @@ static enum data_status fail(struct parser *p, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(reason, sizeof(reason), format, list);
 	va_end(list);
+	for (char *c = reason; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 	snprintf(p->error->text, sizeof(p->error->text), "%s:%ld: %s", p->path, p->lines.number,
 		reason);
 	return DATA_MALFORMED;

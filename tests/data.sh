@@ -77,6 +77,8 @@ bad "a letter" 5 'pixel 1 is "x", expected 0..255'
 bad "a fraction" 5 'pixel 1 is "1.5", expected 0..255'
 { good; row 1 16 Training 99999999999999999999; } >$dir/bad.csv
 bad "a number of many digits" 5 'pixel 1 is "99999999999999999999", expected 0..255'
+{ good; row 1 16 Training "$(printf '\033')[2J"; } >$dir/bad.csv
+bad "a control character" 5 'pixel 1 is "?[2J", expected 0..255'
 { good; echo 1,,Training; } >$dir/bad.csv
 bad "no pixels" 5 "0 pixels, expected 16"
 { good; row 7 16 Training; } >$dir/bad.csv
