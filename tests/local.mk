@@ -13,20 +13,24 @@ ops_programs = \
 	tests/test_models \
 	tests/test_norm \
 	tests/test_optim \
+	tests/test_props \
 	tests/test_shape
 unit_programs = \
 	tests/test_cli \
 	tests/test_data \
+	tests/test_faults \
 	tests/test_kernel \
 	tests/test_metrics \
 	tests/test_plan \
 	tests/test_safetensors \
-	tests/test_synth
+	tests/test_synth \
+	tests/test_weights
 
 # What test programs share.
 check_LTLIBRARIES = tests/libtest.la
 tests_libtest_la_SOURCES = \
 	tests/golden.c tests/golden.h \
+	tests/net.c tests/net.h \
 	tests/optest.c tests/optest.h \
 	tests/philox.h \
 	tests/ref.c tests/ref.h \
