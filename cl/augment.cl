@@ -15,6 +15,9 @@
  *	row    = crop_y + (h-1)/2 + (u cos a + v sin a) / z + shift_y h,  u = i - (h-1)/2,
  *	column = crop_x + (w-1)/2 + (v cos a - u sin a) / z + shift_x w,  v = j - (w-1)/2.
  *
+ * and where images are brought to H x W first, both are places in that size: row (r + 1/2) down - 1/2
+ * of the image as it is, down = its height / H, and columns alike.
+ *
  * Contrast f and brightness b: p -> 127.5 + f (p - 127.5) + 255 b.
  */
 #define DRAWN 12
@@ -50,8 +53,8 @@ static void draw_erased(__global float *p, uint4 r, int h, int w)
 
 /* rng null: nothing is random. crop_y, crop_x: offset from the centre crop. key: the node. */
 CG_SINGLE __kernel void augment_draw(__global const uint *restrict rng,
-	__global float *restrict drawn, int B, int key, int H, int W, int h, int w, int crop_y,
-	int crop_x, int random_crop, int flip_all, float hflip, float rotate, float shift,
+	__global float *restrict drawn, int B, int key, int H, int W, float down, float across,
+	int h, int w, int crop_y, int crop_x, int random_crop, int flip_all, float hflip, float rotate, float shift,
 	float zoom, float brightness, float contrast, float erase)
 {
 	CG_FOR(b, B) {
@@ -81,6 +84,12 @@ CG_SINGLE __kernel void augment_draw(__global const uint *restrict rng,
 		p[3] = left + .5f * (w - 1) + shift * either(r[1].z) * w + a * v - s * u;
 		p[4] = -s;
 		p[5] = a * side;
+		p[0] = (p[0] + .5f) * down - .5f;
+		p[3] = (p[3] + .5f) * across - .5f;
+		for (int k = 1; k < 3; k++) {
+			p[k] *= down;
+			p[k + 3] *= across;
+		}
 
 		const float factor = 1 + contrast * either(r[2].x);
 

@@ -366,7 +366,8 @@ cg_tensor *cg_drop_path(cg_tensor *x, float p);
 cg_tensor *cg_mixup(cg_tensor *x, float alpha, unsigned id);
 
 typedef struct cg_augment_config {
-	int crop_h, crop_w;	/* output size; 0 means the input's */
+	int image_h, image_w;	/* size that images are brought to first, for enlarging; 0: as they are */
+	int crop_h, crop_w;	/* output size; 0 means the image's */
 	bool random_crop;	/* else the centre */
 	float hflip;		/* probability */
 	float rotate;		/* +- degrees, uniform */
@@ -381,7 +382,8 @@ typedef struct cg_augment_config {
 } cg_augment_config;
 
 /* Images [N,H,W,C] uint8, index int32 [B] -> float [B,crop_h,crop_w,C]: gathered, transformed by one bilinear
- * sampling with edge replication, normalised. In CG_INFER graphs only crop, flip_all and normalisation act. */
+ * sampling with edge replication, normalised. In CG_INFER graphs only image_h and image_w, crop, flip_all and
+ * normalisation act. */
 cg_tensor *cg_augment(cg_tensor *images, cg_tensor *index, const cg_augment_config *config);
 
 /* ---- updates: nodes that write arrays ---------------------------------------------------------- */

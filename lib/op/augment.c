@@ -33,15 +33,18 @@ static cg_status emit_augment(struct cg__emit *e, const cg_tensor *y)
 	const cg_augment_config *a = cg__attr(y);
 	const cg_tensor *images = y->src[0], *rng = y->nsrc > 2 ? y->src[2] : NULL;
 	const int64_t H = images->shape[1], W = images->shape[2];
+	const bool resized = a->image_h != H || a->image_w != W;
 	const int64_t B = y->shape[0], h = y->shape[1], w = y->shape[2];
-	const bool warp = rng != NULL && (a->rotate != 0 || a->shift != 0 || a->zoom != 0);
+	const bool warp = resized ||
+		(rng != NULL && (a->rotate != 0 || a->shift != 0 || a->zoom != 0));
 	cg_tensor *drawn = cg__temp(e, CG_FLOAT32, B * DRAWN);
 
 	if (drawn == NULL)
 		return CG_ERR_HOST_MEMORY;
 	TRY(CG__LAUNCH(e, "augment", NULL, "augment_draw", cg__range_elements(e, B), IN(rng),
-		OUT(drawn), INT(B), INT(y->id), INT(H), INT(W), INT(h), INT(w), INT(a->crop_y),
-		INT(a->crop_x), INT(a->random_crop), INT(a->flip_all), FLT(a->hflip),
+		OUT(drawn), INT(B), INT(y->id), INT(a->image_h), INT(a->image_w),
+		FLT((double)H / a->image_h), FLT((double)W / a->image_w), INT(h), INT(w),
+		INT(a->crop_y), INT(a->crop_x), INT(a->random_crop), INT(a->flip_all), FLT(a->hflip),
 		FLT(a->rotate), FLT(a->shift), FLT(a->zoom), FLT(a->brightness), FLT(a->contrast),
 		FLT(a->erase)));
 	return CG__LAUNCH(e, "augment", NULL, "augment_sample", sample_range(e, y), IN(images),
@@ -65,7 +68,7 @@ static const char *wrong(const cg_augment_config *a)
 		return "a probability is not in 0..1";
 	if (!(a->zoom >= 0 && a->zoom < 1))
 		return "zoom is not in 0..1";
-	if (a->crop_h < 0 || a->crop_w < 0 || !(a->sd >= 0))
+	if (a->image_h < 0 || a->image_w < 0 || a->crop_h < 0 || a->crop_w < 0 || !(a->sd >= 0))
 		return "a size or sd is negative";
 	return NULL;
 }
@@ -86,8 +89,10 @@ cg_tensor *cg_augment(cg_tensor *images, cg_tensor *index, const cg_augment_conf
 			cg__shape_text(images, text[0]), cg__shape_text(index, text[1]));
 	if (wrong(&a) != NULL)
 		return cg__fail_tensor(images, CG_ERR_ARGUMENT, "augment: %s", wrong(&a));
-	a.crop_h = a.crop_h ? a.crop_h : (int)images->shape[1];
-	a.crop_w = a.crop_w ? a.crop_w : (int)images->shape[2];
+	a.image_h = a.image_h ? a.image_h : (int)images->shape[1];
+	a.image_w = a.image_w ? a.image_w : (int)images->shape[2];
+	a.crop_h = a.crop_h ? a.crop_h : a.image_h;
+	a.crop_w = a.crop_w ? a.crop_w : a.image_w;
 	a.sd = a.sd != 0 ? a.sd : 1;
 	a.flip_all = a.flip_all != 0;
 	if (cg__training(images) && is_random(&a))
