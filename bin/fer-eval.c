@@ -114,8 +114,7 @@ static int open_all(struct job *j)
 				      j->data.class_names, j->data.classes);
 	if (status >= 0)
 		return status;
-	if (j->network.config.channels != j->data.channels ||
-	    j->network.config.size > j->data.h || j->network.config.size > j->data.w)
+	if (!network_sees(&j->network.config, j->data.h, j->data.w, j->data.channels))
 		return cli_fail(j->cli, CLI_CHECKPOINT, "%s: is for %dx%dx%d, the images are %dx%dx%d",
 				cli_text(j->cli, "checkpoint"), (int)j->network.config.size,
 				(int)j->network.config.size, (int)j->network.config.channels,

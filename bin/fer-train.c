@@ -11,6 +11,7 @@
 
 #include "engine.h"
 #include "evaluate.h"
+#include "import.h"
 #include "layers.h"
 #include "source.h"
 #include "train_options.h"
@@ -97,18 +98,50 @@ static int load_data(struct job *j)
 	return status;
 }
 
+/* The file with the first weights, NULL where they are drawn, or come with the run. */
+static const char *begins_from(const struct job *j)
+{
+	return j->resumes ? NULL : cli_text(j->cli, "pretrained");
+}
+
+/* Weights that are taken over decide on the settings that were not given. */
+static int settle_model(struct job *j)
+{
+	struct model_config *config = &j->model_config;
+	const char *file = cli_text(j->cli, "pretrained");
+	const struct model *model = NULL;
+	char path[RUNDIR_PATH];
+	int status = -1;
+
+	if (file && j->resumes)
+		file = rundir_path(path, j->dir, "last.safetensors");
+	if (!file && !cli_given(j->cli, "channels"))
+		config->channels = j->data.channels;
+	if (file)
+		status = import_settings(j->cli, j->ctx, file, &model, config);
+	if (status < 0 && file && model != j->model)
+		status = cli_fail(j->cli, CLI_CHECKPOINT, "%s: weights of %s, not of %s", file,
+				  model->name, j->model->name);
+	if (status < 0 && file)
+		status = train_settings(j->cli, j->model, config);
+	config->classes = j->data.classes;
+	return status;
+}
+
 static int prepare(struct job *j)
 {
 	int status = load_data(j);
 
-	j->model_config.channels = j->data.channels;
-	j->model_config.classes = j->data.classes;
+	if (status < 0)
+		status = settle_model(j);
 	if (status < 0)
 		status = train_config(j->cli, &j->model_config, &j->data, &j->train, j->weight,
 				      &j->config);
 	if (status < 0)
 		status = network_open(&j->network, j->cli, j->ctx, j->model, &j->model_config,
 				      j->config.step.seed);
+	if (status < 0 && begins_from(j))
+		status = import_weights(&j->network, j->cli, begins_from(j), true);
 	if (status < 0)
 		status = train_open(&j->trainer, j->cli, &j->config, &j->network, &j->data, &j->train,
 				    &j->validation);

@@ -22,16 +22,13 @@ static cg_status describe(struct infer *v, cg_array *images, const struct infer_
 {
 	const struct network *n = v->network;
 	cg_augment_config look = {
-		.crop_h = (int)n->config.size,
-		.crop_w = (int)n->config.size,
-		.mean = n->model->mean,
-		.sd = n->model->sd,
 		.crop_y = view->dy,
 		.crop_x = view->dx,
 		.flip_all = view->flip,
 	};
 	int64_t shape[] = { v->batch };
 
+	network_look(n, &look);
 	v->graph = cg_graph_new(n->ctx, CG_INFER);
 	v->index = cg_array_new(n->ctx, "rows", CG_INT32, 1, shape);
 	if (!v->graph || !v->index)
@@ -148,7 +145,8 @@ int infer_mean(const struct cli *c, const struct network *n, cg_array *images, i
 	       enum infer_tta tta, const int32_t *row, int32_t rows, float *logits,
 	       struct progress *progress)
 {
-	int64_t size = cg_array_shape(images)[1], count = rows * n->config.classes;
+	int64_t size = n->config.image ? n->config.image : cg_array_shape(images)[1];
+	int64_t count = rows * n->config.classes;
 	int margin = (int)((size > n->config.size ? size - n->config.size : size / 12) / 2);
 	struct infer_view view[MAX_VIEWS];
 	int views = list_views(tta, margin, view), status = -1;

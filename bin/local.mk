@@ -15,12 +15,18 @@ bin_libfer_la_SOURCES = \
 	bin/data_load.c \
 	bin/engine.c bin/engine.h \
 	bin/evaluate.c bin/evaluate.h \
+	bin/import.c bin/import.h \
+	bin/import_layout.c bin/import_layout.h \
+	bin/import_names.c bin/import_names.h \
+	bin/import_stem.c bin/import_stem.h \
 	bin/infer.c bin/infer.h \
 	bin/json.c bin/json.h \
 	bin/layers.c bin/layers.h \
 	bin/lines.c bin/lines.h \
 	bin/metrics.c bin/metrics.h \
+	bin/model_options.c bin/model_options.h \
 	bin/network.c bin/network.h \
+	bin/npy.c bin/npy.h \
 	bin/order.c bin/order.h \
 	bin/progress.c bin/progress.h \
 	bin/random.h \

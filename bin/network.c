@@ -28,8 +28,27 @@ void network_close(struct network *n)
 	*n = (struct network){ 0 };
 }
 
+void network_look(const struct network *n, cg_augment_config *look)
+{
+	look->image_h = look->image_w = (int)n->config.image;
+	look->crop_h = look->crop_w = (int)n->config.size;
+	look->mean = n->model->mean;
+	look->sd = n->model->sd;
+}
+
+bool network_sees(const struct model_config *config, int64_t h, int64_t w, int64_t channels)
+{
+	bool shows = config->channels == channels || (config->channels == 3 && channels == 1);
+
+	if (config->image)
+		return shows && config->size <= config->image;
+	return shows && config->size <= h && config->size <= w;
+}
+
 cg_tensor *network_forward(const struct network *n, cg_tensor *x)
 {
+	if (x && n->config.channels == 3 && cg_tensor_shape(x)[3] == 1)
+		x = cg_concat(cg_concat(x, x, 3), x, 3);
 	return n->model->forward(n->self, x);
 }
 
@@ -98,8 +117,7 @@ static int bad_file(const struct cli *c, const char *path, const char *what)
 	return cli_fail(c, CLI_CHECKPOINT, "%s: %s", path, what);
 }
 
-/* What the file says it holds. */
-static int read_meta(const struct cli *c, const cg_file *f, const char *path,
+int network_settings(const struct cli *c, const cg_file *f, const char *path,
 		     const struct model **model, struct model_config *config)
 {
 	const char *name = cg_file_meta(f, "fer.model"), *text = cg_file_meta(f, "fer.config");
@@ -138,8 +156,8 @@ int network_load(struct network *n, const struct cli *c, cg_ctx *ctx, const char
 	*n = (struct network){ 0 };
 	if (!f)
 		return network_file_fail(c, ctx, path);
-	status = read_meta(c, f, path, &model, &config);
-	if (status < 0 && config.classes != classes)
+	status = network_settings(c, f, path, &model, &config);
+	if (status < 0 && classes && config.classes != classes)
 		status = cli_fail(c, CLI_CHECKPOINT, "%s: has %d classes, the data has %d", path,
 				  (int)config.classes, (int)classes);
 	if (status < 0)
@@ -158,7 +176,7 @@ int network_read(struct network *n, const struct cli *c, cg_file *f, const char 
 	char wanted[MODEL_TEXT], found[MODEL_TEXT];
 	const struct model *model;
 	struct model_config config;
-	int status = read_meta(c, f, path, &model, &config);
+	int status = network_settings(c, f, path, &model, &config);
 
 	if (status >= 0)
 		return status;

@@ -31,16 +31,25 @@ int network_open(struct network *n, const struct cli *c, cg_ctx *ctx, const stru
 		 const struct model_config *config, uint64_t seed);
 void network_close(struct network *n);
 
-/* Logits of a batch. */
+/* Size, crop and normalisation of the images it wants to see. */
+void network_look(const struct network *n, cg_augment_config *look);
+/* Are images of h x w x channels something it can look at? */
+bool network_sees(const struct model_config *config, int64_t h, int64_t w, int64_t channels);
+
+/* Logits of a batch; grey images are shown thrice to a network for colour. */
 cg_tensor *network_forward(const struct network *n, cg_tensor *x);
 
 /* Adds the metadata and the parameters to a file. */
 cg_status network_write(const struct network *n, cg_writer *w);
 int network_save(const struct network *n, const struct cli *c, const char *path);
 
+/* The model and the settings that a file names. */
+int network_settings(const struct cli *c, const cg_file *f, const char *path,
+		     const struct model **model, struct model_config *config);
+
 /*
  * Makes the network that a file holds and loads its parameters; class_names are the data's, their
- * number must be that of the file. CLI_CHECKPOINT where the file cannot be used.
+ * number must be that of the file; NULL and 0: there are no data. CLI_CHECKPOINT where the file cannot be used.
  */
 int network_load(struct network *n, const struct cli *c, cg_ctx *ctx, const char *path,
 		 const char *const *class_names, int32_t classes);

@@ -86,9 +86,7 @@ int step_open(struct step *s, const struct cli *c, const struct network *n, cg_a
 	      cg_array *targets, const struct step_config *config)
 {
 	*s = (struct step){ .network = n, .config = *config };
-	s->config.augment.mean = n->model->mean;
-	s->config.augment.sd = n->model->sd;
-	s->config.augment.crop_h = s->config.augment.crop_w = (int)n->config.size;
+	network_look(n, &s->config.augment);
 	s->config.optim.accumulate = config->accumulate;
 	s->optim = cg_optim_new(n->params, &s->config.optim);
 	if (!s->optim || describe(s, images, targets) != CG_OK)

@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "engine.h"
+#include "model_options.h"
 #include "source.h"
 
-enum { MAX_OPTIONS = 128, HELP = 200 };
+enum { MAX_OPTIONS = 128 };
 
 static const struct cli_option rows[] = {
 	{ "model", 'm', CLI_TEXT, NULL, "model", "MODEL", "what to train", 0 },
+	{ "pretrained", 0, CLI_TEXT, NULL, "model", "FILE",
+	  "begin with these weights: a checkpoint, or a file that fer-import reads", 0 },
+	MODEL_OPTIONS,
 
 	SOURCE_OPTIONS,
 	{ "split", 0, CLI_CHOICE, "official", "data", "official",
@@ -109,51 +113,10 @@ static const char *const examples[] = {
 
 /* --- the table --- */
 
-static const struct model_setting *setting_of(const struct model *m, const char *name)
-{
-	for (const struct model_setting *s = m->settings; s->name; s++)
-		if (!strcmp(s->name, name))
-			return s;
-	return NULL;
-}
-
-/* "dropout before linear layers [alexnet 0.5, vgg 0.25]"; of words the first is the default. */
-static void describe(const char *name, char help[HELP])
-{
-	const char *before = " [";
-	size_t n = 0;
-
-	for (int i = 0; models[i]; i++) {
-		const struct model_setting *s = setting_of(models[i], name);
-
-		if (!s)
-			continue;
-		if (!n)
-			n = (size_t)snprintf(help, HELP, "%s", s->help);
-		if (n < HELP && !s->words)
-			n += (size_t)snprintf(help + n, HELP - n, "%s%s %g", before,
-					      models[i]->name, s->fallback);
-		else if (n < HELP)
-			n += (size_t)snprintf(help + n, HELP - n, "%s%s %s", before, models[i]->name,
-					      s->words);
-		before = ", ";
-	}
-	if (n < HELP)
-		snprintf(help + n, HELP - n, "]");
-}
-
-static bool is_listed(const struct cli_option *table, int n, const char *name)
-{
-	for (int i = 0; i < n; i++)
-		if (!strcmp(table[i].name, name))
-			return true;
-	return false;
-}
-
 const struct cli_program *train_program(void)
 {
 	static struct cli_option table[MAX_OPTIONS];
-	static char help[MAX_OPTIONS][HELP], names[MODEL_TEXT];
+	static char names[MODEL_TEXT];
 	static const struct cli_program program = {
 		.name = "fer-train",
 		.synopsis = "-m MODEL -d DATA [option]...",
@@ -169,17 +132,7 @@ const struct cli_program *train_program(void)
 	table[n] = rows[0];
 	model_names(names);
 	table[n++].arg = names;
-	for (int i = 0; models[i]; i++) {
-		for (const struct model_setting *s = models[i]->settings; s->name; s++) {
-			if (is_listed(table, n, s->name))
-				continue;
-			describe(s->name, help[n]);
-			table[n] = (struct cli_option){ s->name, 0, CLI_TEXT, NULL, "model",
-							s->words ? "WORD" : s->whole ? "N" : "X",
-							help[n], 0 };
-			n++;
-		}
-	}
+	n = model_options_rows(table, n, MAX_OPTIONS - 1);
 	for (int i = 1; rows[i].name && n < MAX_OPTIONS - 1; i++)
 		table[n++] = rows[i];
 	return &program;
@@ -215,33 +168,17 @@ static int use_recipes(struct cli *c, const struct model *m)
 	return status;
 }
 
-static int use_settings(const struct cli *c, const struct model *m, struct model_config *config)
+int train_settings(const struct cli *c, const struct model *m, struct model_config *config)
 {
-	char expected[MODEL_TEXT];
+	int status = model_options_use(c, m, config);
 
-	for (const struct model_setting *s = m->settings; s->name; s++) {
-		const char *text = cli_text(c, s->name), *wrong = NULL;
-
-		if (text)
-			wrong = model_set(m, config, s->name, text, expected);
-		if (wrong)
-			return cli_fail(c, CLI_USAGE, "--%s: \"%s\" given, expected %s", s->name, text,
-					wrong);
-	}
-	return -1;
+	if (cli_given(c, "crop"))
+		config->size = cli_int(c, "crop");
+	return status < 0 ? model_options_check(c, m, config) : status;
 }
 
-/* Settings of another model are a mistake; but where a run is resumed as another model, the
- * checkpoint has more to say about that. */
-static int refuse_settings(const struct cli *c, const struct model *m)
-{
-	for (int i = 0; models[i] && !cli_text(c, "resume"); i++)
-		for (const struct model_setting *s = models[i]->settings; s->name; s++)
-			if (cli_text(c, s->name) && !setting_of(m, s->name))
-				return cli_fail(c, CLI_USAGE, "%s has no --%s", m->name, s->name);
-	return -1;
-}
-
+/* Weights to begin with bring settings that are not known here: what goes together is seen later.
+ * Where a run is resumed as another model, the checkpoint has more to say about its settings. */
 int train_model(struct cli *c, const struct model **model, struct model_config *config)
 {
 	const char *name = cli_text(c, "model");
@@ -257,15 +194,12 @@ int train_model(struct cli *c, const struct model **model, struct model_config *
 	status = use_recipes(c, *model);
 	if (status >= 0)
 		return status;
+	if (!cli_text(c, "resume"))
+		status = model_options_refuse(c, *model);
 	model_defaults(*model, config);
-	if (cli_given(c, "crop"))
-		config->size = cli_int(c, "crop");
-	status = refuse_settings(c, *model);
-	if (status < 0)
-		status = use_settings(c, *model, config);
-	if (status < 0 && model_check(*model, config))
-		status = cli_fail(c, CLI_USAGE, "%s: %s", name, model_check(*model, config));
-	return status;
+	if (cli_text(c, "pretrained"))
+		return status;
+	return status < 0 ? train_settings(c, *model, config) : status;
 }
 
 /* --- numbers --- */
@@ -337,9 +271,13 @@ static int check_numbers(const struct cli *c, const struct model_config *model,
 		if (cli_int(c, counts[i]) > 1000000)
 			return cli_fail(c, CLI_USAGE, "--%s: \"%s\" given, expected at most 1000000",
 					counts[i], cli_text(c, counts[i]));
-	if (model->size > d->h || model->size > d->w)
+	if (!network_sees(model, d->h, d->w, model->channels))
 		return cli_fail(c, CLI_USAGE, "--crop %d: the images are %dx%d", (int)model->size,
-				(int)d->h, (int)d->w);
+				(int)(model->image ? model->image : d->h),
+				(int)(model->image ? model->image : d->w));
+	if (!network_sees(model, d->h, d->w, d->channels))
+		return cli_fail(c, CLI_USAGE, "--channels %d: the images have %d", (int)model->channels,
+				(int)d->channels);
 	return -1;
 }
 
@@ -347,6 +285,7 @@ int train_config(const struct cli *c, const struct model_config *model, const st
 		 const struct data_rows *train, float *weight, struct train_config *config)
 {
 	int status = check_numbers(c, model, d);
+	int64_t h = model->image ? model->image : d->h, w = model->image ? model->image : d->w;
 	int32_t batch = (int32_t)cli_int(c, "batch-size");
 
 	if (status >= 0)
@@ -363,7 +302,7 @@ int train_config(const struct cli *c, const struct model_config *model, const st
 		.step = {
 			.batch = batch,
 			.accumulate = (int32_t)cli_int(c, "accum"),
-			.augment = augmentation(c, model->size < d->h || model->size < d->w),
+			.augment = augmentation(c, model->size < h || model->size < w),
 			.mixup = (float)cli_real(c, "mixup"),
 			.smoothing = (float)cli_real(c, "smoothing"),
 			.optim = optimiser(c),

@@ -13,8 +13,9 @@ static const struct model_setting common[] = {
 	{ "size", NULL, 0, 1, 4096, true, "height and width of the input" },
 	{ "channels", NULL, 1, 1, 4, true, "channels of the input" },
 	{ "classes", NULL, 7, 2, 65536, true, "classes" },
+	{ "image", NULL, 0, 0, 4096, true, "height and width of the images before cropping" },
 };
-enum { COMMON = 3 };
+enum { COMMON = 4 };
 
 void model_defaults(const struct model *m, struct model_config *config)
 {
@@ -97,7 +98,8 @@ static void use_variant(const struct model *m, struct model_config *config, cons
 const char *model_set(const struct model *m, struct model_config *config, const char *name,
 		      const char *text, char expected[MODEL_TEXT])
 {
-	int64_t *const common_value[COMMON] = { &config->size, &config->channels, &config->classes };
+	int64_t *const common_value[COMMON] = { &config->size, &config->channels, &config->classes,
+						  &config->image };
 	double value;
 
 	for (int i = 0; i < COMMON; i++) {
@@ -141,6 +143,8 @@ void model_config_text(const struct model *m, const struct model_config *config,
 {
 	snprintf(text, MODEL_TEXT, "size=%lld channels=%lld classes=%lld", (long long)config->size,
 		 (long long)config->channels, (long long)config->classes);
+	if (config->image)
+		append(text, &common[COMMON - 1], (double)config->image);
 	for (int i = 0; m->settings[i].name; i++)
 		append(text, &m->settings[i], config->value[i]);
 }

@@ -28,6 +28,7 @@ struct model_setting {
 /* Everything that decides a model's shapes and arithmetic; kept as text in a checkpoint. */
 struct model_config {
 	int64_t size, channels, classes;
+	int64_t image;	/* images are brought to image x image before the network's crop; 0: as they are */
 	double value[MODEL_SETTINGS];	/* in the order of the model's settings */
 };
 
@@ -69,7 +70,7 @@ void model_defaults(const struct model *m, struct model_config *config);
 const char *model_check(const struct model *m, const struct model_config *config);
 
 /*
- * Sets one value from text: a setting of the model, or size, channels, classes. NULL, or what is
+ * Sets one value from text: a setting of the model, or size, image, channels, classes. NULL, or what is
  * expected instead ("an integer in 1..1024"); "" where the model has no such setting.
  */
 const char *model_set(const struct model *m, struct model_config *config, const char *name,

@@ -1,0 +1,231 @@
+#include "import_names.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Vision Transformers of timm ----------------------------------------------------------- */
+
+static const struct import_rule timm_vit_rules[] = {
+	{ "cls_token", "cls_token", 0, NULL },
+	{ "pos_embed", "pos_embed", 0, NULL },
+	{ "blocks.#.norm#.gamma", "blocks.#1.norm#2.weight", 0, NULL },
+	{ "blocks.#.norm#.beta", "blocks.#1.norm#2.bias", 0, NULL },
+	{ "norm.gamma", "norm.weight", 0, NULL },
+	{ "norm.beta", "norm.bias", 0, NULL },
+	{ "*", "*", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint timm_vit_hints[] = {
+	{ "classes", "head.bias", 0 },
+	{ "channels", "patch_embed.proj.weight", 1 },
+	{ "patch", "patch_embed.proj.weight", 2 },
+	{ "size", "pos_embed", IMPORT_SQUARE },
+	{ "dim", "cls_token", 2 },
+	{ "mlp", "blocks.0.mlp.fc1.bias", 0 },
+	{ "depth", "blocks.#1.norm1.bias", IMPORT_COUNT },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin timm_vit = {
+	.name = "timm",
+	.model = "vit",
+	.anchor = "blocks.0.attn.qkv.weight",
+	.layout = IMPORT_OIHW,
+	.hints = timm_vit_hints,
+	.rules = timm_vit_rules,
+	.head_size = 64,
+};
+
+/* ---- resnet50_v2 of MXNet Gluon ------------------------------------------------------------ */
+
+/* Numbers run through a stage; its first block has the shortcut's convolution as fourth. */
+static const struct import_rule gluon_rules[] = {
+	{ "input_norm.*", "batchnorm0_*", 0, NULL },
+	{ "stem.weight", "conv0_weight", 0, NULL },
+	{ "stem_norm.*", "batchnorm1_*", 0, NULL },
+	{ "stage#.0.conv1.weight", "stage#1_conv0_weight", 0, NULL },
+	{ "stage#.0.conv2.weight", "stage#1_conv1_weight", 0, NULL },
+	{ "stage#.0.conv3.weight", "stage#1_conv2_weight", 0, NULL },
+	{ "stage#.0.shortcut.weight", "stage#1_conv3_weight", 0, NULL },
+	{ "stage#.#.conv#.weight", "stage#1_conv(3#2+#3)_weight", 0, NULL },
+	{ "stage#.#.norm1.*", "stage#1_batchnorm(3#2+0)_*", 0, NULL },
+	{ "stage#.#.norm2.*", "stage#1_batchnorm(3#2+1)_*", 0, NULL },
+	{ "stage#.#.norm3.*", "stage#1_batchnorm(3#2+2)_*", 0, NULL },
+	{ "norm.*", "batchnorm2_*", 0, NULL },
+	{ "head.*", "dense0_*", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint gluon_hints[] = {
+	{ "classes", "dense0_bias", 0 },
+	{ "channels", "conv0_weight", 1 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin gluon = {
+	.name = "gluon",
+	.model = "resnet50v2",
+	.anchor = "stage1_batchnorm0_gamma",
+	.layout = IMPORT_OIHW,
+	.settings = "variant=gluon size=224",
+	.hints = gluon_hints,
+	.rules = gluon_rules,
+	.mean = { .485f, .456f, .406f },
+	.sd = { .229f, .224f, .225f },
+};
+
+/* ---- resnet_v2_50 of TF-Slim, as TFLite has it ----------------------------------------------- */
+
+#define UNIT "block#1_unit_(1#2+1)_bottleneck_v2_"
+
+/* Norms after convolutions are folded into weights and bias, the others are scale and shift: with
+ * mean 0 and variance 1 - eps our norms do just that. */
+static const struct import_rule tfslim_rules[] = {
+	{ "stem.weight", "conv1_weights", 0, NULL },
+	{ "stem.bias", "conv1_Conv2D_bias", 0, NULL },
+	{ "stage#.#.norm1.gamma", UNIT "preact_FusedBatchNorm_mul_0_param", 0, NULL },
+	{ "stage#.#.norm1.beta", UNIT "preact_FusedBatchNorm_add_param", 0, NULL },
+	{ "stage#.#.norm2.beta", UNIT "conv1_Conv2D_bias", 0, NULL },
+	{ "stage#.#.norm3.beta", UNIT "conv2_Conv2D_bias", 0, NULL },
+	{ "stage#.#.conv3.bias", UNIT "conv3_Conv2D_bias", 0, NULL },
+	{ "stage#.#.conv#.weight", UNIT "conv#3_weights", 0, NULL },
+	{ "stage#.0.shortcut.weight", "block#1_unit_1_bottleneck_v2_shortcut_weights", 0, NULL },
+	{ "stage#.0.shortcut.bias", "block#1_unit_1_bottleneck_v2_shortcut_Conv2D_bias", 0, NULL },
+	{ "stage#.#.norm#.gamma", NULL, 1, NULL },
+	{ "stage#.#.norm#.running_mean", NULL, 0, NULL },
+	{ "stage#.#.norm#.running_var", NULL, 1 - 1.001e-5f, NULL },
+	{ "norm.gamma", "postnorm_FusedBatchNorm_mul_0_param", 0, NULL },
+	{ "norm.beta", "postnorm_FusedBatchNorm_add_param", 0, NULL },
+	{ "norm.running_mean", NULL, 0, NULL },
+	{ "norm.running_var", NULL, 1 - 1.001e-5f, NULL },
+	{ "head.weight", "logits_weights", 0, NULL },
+	{ "head.bias", "logits_Conv2D_bias", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint tfslim_hints[] = {
+	{ "classes", "logits_Conv2D_bias", 0 },
+	{ "channels", "conv1_weights", 3 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin tfslim = {
+	.name = "tfslim",
+	.model = "resnet50v2",
+	.anchor = "block1_unit_1_bottleneck_v2_conv1_weights",
+	.layout = IMPORT_OHWI,
+	.settings = "variant=tfslim size=224 norms=frozen",
+	.hints = tfslim_hints,
+	.rules = tfslim_rules,
+};
+
+/* ---- AlexNet of torchvision ------------------------------------------------------------------ */
+
+static const struct import_rule torch_alexnet_rules[] = {
+	{ "classifier.1.weight", "classifier.1.weight", 0, "features.10.weight" },
+	{ "*", "*", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint torch_alexnet_hints[] = {
+	{ "classes", "classifier.6.bias", 0 },
+	{ "channels", "features.0.weight", 1 },
+	{ "fc", "classifier.1.bias", 0 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin torch_alexnet = {
+	.name = "torchvision",
+	.model = "alexnet",
+	.anchor = "features.10.weight",
+	.layout = IMPORT_OIHW,
+	.settings = "variant=torch size=224",
+	.hints = torch_alexnet_hints,
+	.rules = torch_alexnet_rules,
+	.mean = { .485f, .456f, .406f },
+	.sd = { .229f, .224f, .225f },
+};
+
+const struct import_origin *const import_origins[] = { &timm_vit, &gluon, &tfslim, &torch_alexnet,
+						       NULL };
+
+/* ---- patterns ------------------------------------------------------------------------------ */
+
+bool import_match(const char *pattern, const char *name, long number[IMPORT_NUMBERS],
+		  const char **rest)
+{
+	int numbers = 0;
+
+	*rest = "";
+	for (; *pattern; pattern++) {
+		char *end;
+
+		if (*pattern == '*') {
+			*rest = name;
+			return true;
+		}
+		if (*pattern != '#') {
+			if (*pattern != *name++)
+				return false;
+			continue;
+		}
+		if (!isdigit((unsigned char)*name) || numbers == IMPORT_NUMBERS)
+			return false;
+		number[numbers++] = strtol(name, &end, 10);
+		name = end;
+	}
+	return !*name;
+}
+
+/* "#2", where *at is the 2; the number it stands for. */
+static long numbered(const char **at, const long number[IMPORT_NUMBERS])
+{
+	int i = *(*at)++ - '1';
+
+	return i >= 0 && i < IMPORT_NUMBERS ? number[i] : 0;
+}
+
+/* "3#2+1)" or "3#2+#3)", after the bracket. */
+static long computed(const char **at, const long number[IMPORT_NUMBERS])
+{
+	char *end;
+	long value = strtol(*at, &end, 10);
+
+	*at = end + 1;
+	value *= numbered(at, number);
+	(*at)++;
+	if (**at == '#') {
+		(*at)++;
+		value += numbered(at, number);
+	} else {
+		value += strtol(*at, &end, 10);
+		*at = end;
+	}
+	(*at)++;
+	return value;
+}
+
+bool import_expand(const char *prefix, const char *theirs, const long number[IMPORT_NUMBERS],
+		   const char *rest, char name[IMPORT_NAME])
+{
+	size_t n = (size_t)snprintf(name, IMPORT_NAME, "%s", prefix);
+
+	while (*theirs && n < IMPORT_NAME) {
+		char c = *theirs++;
+
+		if (c == '#')
+			n += (size_t)snprintf(name + n, IMPORT_NAME - n, "%ld",
+					      numbered(&theirs, number));
+		else if (c == '(')
+			n += (size_t)snprintf(name + n, IMPORT_NAME - n, "%ld",
+					      computed(&theirs, number));
+		else if (c == '*')
+			n += (size_t)snprintf(name + n, IMPORT_NAME - n, "%s", rest);
+		else
+			n += (size_t)snprintf(name + n, IMPORT_NAME - n, "%c", c);
+	}
+	return n < IMPORT_NAME;
+}
