@@ -23,8 +23,7 @@ unit_programs = \
 	tests/test_metrics \
 	tests/test_plan \
 	tests/test_safetensors \
-	tests/test_synth \
-	tests/test_weights
+	tests/test_synth
 
 # What test programs share.
 check_LTLIBRARIES = tests/libtest.la
