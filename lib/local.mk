@@ -23,6 +23,7 @@ lib_libcore_la_SOURCES = \
 	lib/nn.c \
 	lib/op.h \
 	lib/op/act.c \
+	lib/op/attention.c \
 	lib/op/augment.c \
 	lib/op/batch_norm.c \
 	lib/op/conv2d.c \
@@ -39,7 +40,8 @@ lib_libcore_la_SOURCES = \
 	lib/optim.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h \
-	lib/safetensors.c \
+	lib/safetensors.c lib/safetensors.h \
+	lib/safetensors_write.c \
 	lib/sched.c \
 	lib/tune.c lib/tune.h
 
@@ -55,6 +57,9 @@ lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
+	cl/attention_cpu.cl \
+	cl/attention_gpu.cl \
+	cl/attention_tile_cpu.cl \
 	cl/augment.cl \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \

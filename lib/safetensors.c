@@ -3,27 +3,16 @@
  * data_offsets}}, "__metadata__" with strings, then the data. Only the JSON that the format needs is understood;
  * everything is checked against the file's size before it is believed. Little-endian hosts only, as OpenCL's.
  */
+#include "safetensors.h"
+
 #include "ctx.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { MAX_HEADER = 100 << 20, MAX_NAME = 256 };
-
-struct entry {
-	char name[MAX_NAME];
-	cg_dtype dtype;
-	int ndim;
-	int64_t shape[CG_MAX_DIM];
-	uint64_t begin, end;
-};
-
-struct meta {
-	char *key, *value;
-};
+enum { MAX_HEADER = 100 << 20 };
 
 struct cg_file {
 	cg_ctx *ctx;
@@ -31,9 +20,9 @@ struct cg_file {
 	FILE *f;
 	uint64_t data;		/* where the data begins */
 	uint64_t data_bytes;
-	struct entry *entry;
+	struct cg__file_entry *entry;
 	int count, size;
-	struct meta *meta;
+	struct cg__file_meta *meta;
 	int metas;
 };
 
@@ -179,7 +168,7 @@ static bool dtype_of(struct json *j, const char *name, cg_dtype *type)
 	return true;
 }
 
-static bool parse_tensor(struct json *j, struct entry *e)
+static bool parse_tensor(struct json *j, struct cg__file_entry *e)
 {
 	uint64_t n[CG_MAX_DIM], offset[2] = {0, 0};
 	int dims = 0, offsets = 0;
@@ -215,8 +204,8 @@ static bool parse_meta(struct json *j, cg_file *f)
 	if (eat(j, '}'))
 		return true;
 	do {
-		char key[MAX_NAME], value[65536];
-		struct meta *bigger;
+		char key[CG__FILE_NAME], value[65536];
+		struct cg__file_meta *bigger;
 
 		if (!string(j, key, sizeof(key)) || !need(j, ':') || !string(j, value, sizeof(value)))
 			return false;
@@ -224,17 +213,17 @@ static bool parse_meta(struct json *j, cg_file *f)
 		if (bigger == NULL)
 			return wrong(j, "out of host memory");
 		f->meta = bigger;
-		f->meta[f->metas] = (struct meta){strdup(key), strdup(value)};
+		f->meta[f->metas] = (struct cg__file_meta){strdup(key), strdup(value)};
 		f->metas++;
 	} while (eat(j, ','));
 	return need(j, '}');
 }
 
-static struct entry *new_entry(cg_file *f)
+static struct cg__file_entry *new_entry(cg_file *f)
 {
 	if (f->count == f->size) {
 		int size = f->size ? 2 * f->size : 64;
-		struct entry *bigger = realloc(f->entry, (size_t)size * sizeof(*bigger));
+		struct cg__file_entry *bigger = realloc(f->entry, (size_t)size * sizeof(*bigger));
 
 		if (bigger == NULL)
 			return NULL;
@@ -252,7 +241,7 @@ static bool parse_tensors(struct json *j, cg_file *f)
 	if (eat(j, '}'))
 		return true;
 	do {
-		struct entry *e = new_entry(f);
+		struct cg__file_entry *e = new_entry(f);
 
 		if (e == NULL)
 			return wrong(j, "out of host memory");
@@ -275,7 +264,7 @@ static bool parse_header(struct json *j, cg_file *f)
 	return parse_tensors(j, f) && (peek(j) == '\0' || wrong(j, "there is something after the header's end"));
 }
 
-static cg_status check_entry(cg_file *f, const struct entry *e)
+static cg_status check_entry(cg_file *f, const struct cg__file_entry *e)
 {
 	uint64_t n = cg_dtype_size(e->dtype);
 
@@ -396,7 +385,7 @@ cg_dtype cg_file_dtype(const cg_file *f, int i)
 
 cg_status cg_file_read(cg_file *f, int i, void *host, size_t bytes)
 {
-	const struct entry *e = &f->entry[i];
+	const struct cg__file_entry *e = &f->entry[i];
 
 	if (bytes != e->end - e->begin)
 		return cg__fail(f->ctx, CG_ERR_ARGUMENT, "%s: %s: %zu bytes given, it has %llu", f->path, e->name, bytes,
@@ -412,188 +401,4 @@ const char *cg_file_meta(const cg_file *f, const char *key)
 		if (f->meta[i].key && strcmp(f->meta[i].key, key) == 0)
 			return f->meta[i].value;
 	return NULL;
-}
-
-/* ---- writing ----------------------------------------------------------------------------------------- */
-
-struct item {
-	struct entry entry;
-	void *data;
-};
-
-struct cg_writer {
-	cg_ctx *ctx;
-	char *path;
-	struct item *item;
-	int count;
-	struct meta *meta;
-	int metas;
-	uint64_t bytes;
-};
-
-cg_writer *cg_writer_new(cg_ctx *ctx, const char *path)
-{
-	cg_writer *w = calloc(1, sizeof(*w));
-
-	if (w == NULL || (w->path = strdup(path)) == NULL) {
-		free(w);
-		cg__fail(ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", path);
-		return NULL;
-	}
-	w->ctx = ctx;
-	return w;
-}
-
-void cg_writer_abort(cg_writer *w)
-{
-	if (w == NULL)
-		return;
-	for (int i = 0; i < w->count; i++)
-		free(w->item[i].data);
-	for (int i = 0; i < w->metas; i++) {
-		free(w->meta[i].key);
-		free(w->meta[i].value);
-	}
-	free(w->item);
-	free(w->meta);
-	free(w->path);
-	free(w);
-}
-
-static cg_status no_memory(cg_writer *w)
-{
-	return cg__fail(w->ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", w->path);
-}
-
-cg_status cg_writer_meta(cg_writer *w, const char *key, const char *value)
-{
-	struct meta *bigger = realloc(w->meta, ((size_t)w->metas + 1) * sizeof(*bigger));
-
-	if (bigger == NULL)
-		return no_memory(w);
-	w->meta = bigger;
-	w->meta[w->metas] = (struct meta){strdup(key), strdup(value)};
-	w->metas++;
-	return w->meta[w->metas - 1].key && w->meta[w->metas - 1].value ? CG_OK : no_memory(w);
-}
-
-cg_status cg_writer_add(cg_writer *w, const char *name, cg_dtype type, int ndim, const int64_t *shape,
-			const void *host)
-{
-	struct item *bigger = realloc(w->item, ((size_t)w->count + 1) * sizeof(*bigger));
-	struct item *item;
-	size_t bytes = cg_dtype_size(type);
-
-	if (bigger == NULL)
-		return no_memory(w);
-	w->item = bigger;
-	item = &w->item[w->count];
-	memset(item, 0, sizeof(*item));
-	if (strlen(name) >= MAX_NAME || ndim < 1 || ndim > CG_MAX_DIM)
-		return cg__fail(w->ctx, CG_ERR_ARGUMENT, "%s: %s: name or shape cannot be written", w->path, name);
-	strcpy(item->entry.name, name);
-	item->entry.dtype = type;
-	item->entry.ndim = ndim;
-	for (int i = 0; i < ndim; i++) {
-		item->entry.shape[i] = shape[i];
-		bytes *= (size_t)shape[i];
-	}
-	item->data = malloc(bytes ? bytes : 1);
-	if (item->data == NULL)
-		return no_memory(w);
-	memcpy(item->data, host, bytes);
-	item->entry.begin = w->bytes;
-	item->entry.end = w->bytes += bytes;
-	w->count++;
-	return CG_OK;
-}
-
-static void write_string(FILE *f, const char *s)
-{
-	fputc('"', f);
-	for (; *s; s++)
-		if (*s == '"' || *s == '\\')
-			fprintf(f, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20)
-			fprintf(f, "\\u%04x", (unsigned)*s);
-		else
-			fputc(*s, f);
-	fputc('"', f);
-}
-
-static void write_header(const cg_writer *w, FILE *f)
-{
-	static const char *const type[] = {[CG_FLOAT32] = "F32", [CG_INT32] = "I32", [CG_UINT8] = "U8"};
-
-	fputs("{\"__metadata__\":{", f);
-	for (int i = 0; i < w->metas; i++) {
-		fputs(i ? "," : "", f);
-		write_string(f, w->meta[i].key);
-		fputc(':', f);
-		write_string(f, w->meta[i].value);
-	}
-	fputc('}', f);
-	for (int i = 0; i < w->count; i++) {
-		const struct entry *e = &w->item[i].entry;
-
-		fputc(',', f);
-		write_string(f, e->name);
-		fprintf(f, ":{\"dtype\":\"%s\",\"shape\":[", type[e->dtype]);
-		for (int d = 0; d < e->ndim; d++)
-			fprintf(f, "%s%lld", d ? "," : "", (long long)e->shape[d]);
-		fprintf(f, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)e->begin, (unsigned long long)e->end);
-	}
-	fputc('}', f);
-	while (ftello(f) % 8 != 0)	/* the data begins aligned */
-		fputc(' ', f);
-}
-
-static bool write_all(const cg_writer *w, FILE *f)
-{
-	unsigned char raw[8] = {0};
-	uint64_t length;
-	off_t end;
-
-	fwrite(raw, 1, 8, f);
-	write_header(w, f);
-	end = ftello(f);
-	length = (uint64_t)end - 8;
-	for (int i = 0; i < 8; i++)
-		raw[i] = (unsigned char)(length >> 8 * i);
-	for (int i = 0; i < w->count; i++) {
-		size_t bytes = (size_t)(w->item[i].entry.end - w->item[i].entry.begin);
-
-		if (fwrite(w->item[i].data, 1, bytes, f) != bytes)
-			return false;
-	}
-	if (fseeko(f, 0, SEEK_SET) != 0 || fwrite(raw, 1, 8, f) != 8)
-		return false;
-	return !ferror(f);
-}
-
-cg_status cg_writer_close(cg_writer *w)
-{
-	size_t n = strlen(w->path) + 32;
-	char *temporary = malloc(n);
-	cg_status status = CG_OK;
-	FILE *f = NULL;
-	bool good;
-
-	if (temporary == NULL)
-		status = no_memory(w);
-	else {
-		snprintf(temporary, n, "%s.%ld.tmp", w->path, (long)getpid());
-		f = cg__fault(w->ctx, CG__FAULT_WRITE) ? NULL : fopen(temporary, "wb");
-		good = f != NULL && write_all(w, f) && fflush(f) == 0 && fsync(fileno(f)) == 0;
-		if (f != NULL && fclose(f) != 0)
-			good = false;
-		if (!good || rename(temporary, w->path) != 0) {
-			status = cg__fail(w->ctx, CG_ERR_FILE, "%s: cannot be written: %s", w->path,
-					  f ? strerror(errno) : "cannot open");
-			remove(temporary);
-		}
-	}
-	free(temporary);
-	cg_writer_abort(w);
-	return status;
 }

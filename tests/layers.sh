@@ -24,6 +24,7 @@ lib/fuse
 lib/plan
 lib/emit lib/check
 lib/safetensors lib/nn lib/optim lib/sched
+lib/safetensors_write
 lib/checkpoint
 lib/open
 models/model
