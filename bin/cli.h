@@ -134,6 +134,7 @@ double cli_real(const struct cli *c, const char *name);		/* CLI_REAL, _FRACTION,
 const char *cli_text(const struct cli *c, const char *name);	/* any type; NULL = unset */
 bool cli_is(const struct cli *c, const char *name, const char *word);	/* is it set to this word */
 bool cli_given(const struct cli *c, const char *name);	/* set by anything but the row's default */
+bool cli_chosen(const struct cli *c, const char *name);	/* nor by a preset */
 
 /* "1h30m" -> 5400. Returns false where the text is no duration. */
 bool cli_seconds(const char *text, double *seconds);

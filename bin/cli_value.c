@@ -207,3 +207,8 @@ bool cli_given(const struct cli *c, const char *name)
 {
 	return value_of(c, name)->level > CLI__DEFAULT;
 }
+
+bool cli_chosen(const struct cli *c, const char *name)
+{
+	return value_of(c, name)->level > CLI__PRESET;
+}

@@ -93,7 +93,7 @@ static const struct cli_option rows[] = {
 	{ .name = NULL }
 };
 
-/* What is common to all models; a model's recipe for a preset fills in what is not named here. */
+/* What most models want; a model's recipe for the preset wins over it. */
 static const struct cli_preset presets[] = {
 	{ "smoke", "epochs = 2\nlimit = 4000\n" },
 	{ "cpu-20min", "epochs = 9\n" },
@@ -140,18 +140,20 @@ const struct cli_program *train_program(void)
 
 /* --- the model and its recipes --- */
 
-static int use_recipe(struct cli *c, const char *settings)
+/* A recipe for the preset wins over the preset, one for all occasions only over defaults. */
+static int use_recipe(struct cli *c, const struct model_recipe *r)
 {
 	char line[200];
 	int status = -1;
 
-	for (const char *rest = settings; *rest && status < 0; rest += *rest == '\n') {
+	for (const char *rest = r->settings; *rest && status < 0; rest += *rest == '\n') {
 		size_t n = strcspn(rest, "\n");
 		char name[64], value[100];
 
 		snprintf(line, sizeof(line), "%.*s", (int)n, rest);
 		rest += n;
-		if (sscanf(line, "%63s = %99s", name, value) == 2 && !cli_given(c, name))
+		if (sscanf(line, "%63s = %99s", name, value) == 2 &&
+		    !(r->preset ? cli_chosen(c, name) : cli_given(c, name)))
 			status = cli_set(c, name, value);
 	}
 	return status;
@@ -164,7 +166,7 @@ static int use_recipes(struct cli *c, const struct model *m)
 
 	for (const struct model_recipe *r = m->recipes; r->settings && status < 0; r++)
 		if (!r->preset || (preset && !strcmp(preset, r->preset)))
-			status = use_recipe(c, r->settings);
+			status = use_recipe(c, r);
 	return status;
 }
 
