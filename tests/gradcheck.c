@@ -125,6 +125,49 @@ static const struct op_case pooling[] = {
 		.K = 49, .linear = JOINTLY },
 };
 
+/* ---- products ---------------------------------------------------------------------------- */
+
+BUILD(matmul, cg_matmul(in[0], in[1]))
+BUILD(conv2d, cg_conv2d_ex(in[0], in[1], config))
+/* What may be fused into the product; not relu, whose kinks a step would cross. */
+BUILD(dense, cg_gelu(cg_bias(cg_matmul(in[0], in[1]), in[2])))
+BUILD(convolved, cg_gelu_tanh(cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2])))
+
+#define CONV(...) &(cg_conv_config){ __VA_ARGS__ }
+#define STRIDE(down, right) .stride_h = (down), .stride_w = (right)
+
+static const struct op_case products[] = {
+	{ "matmul 1x1x1", matmul, ref_matmul, .in = { IN(1, 1), IN(1, 1) }, .linear = EACH },
+	{ "matmul 7x5x3", matmul, ref_matmul, .in = { IN(7, 5), IN(5, 3) }, .K = 7, .linear = EACH },
+	{ "matmul 31x33x65", matmul, ref_matmul, .in = { IN(31, 33), IN(33, 65) }, .K = 65,
+		.linear = EACH },
+	{ "matmul 2x3x67x127", matmul, ref_matmul, .in = { IN(2, 3, 67), IN(67, 127) }, .K = 127,
+		.linear = EACH },
+	{ "matmul 129x64x63", matmul, ref_matmul, .in = { IN(129, 64), IN(64, 63) }, .K = 129,
+		.linear = EACH },
+	{ "dense 13x33x17", dense, .in = { IN(13, 33), IN(33, 17), IN(17) }, .K = 33 },
+	{ "conv2d 1x1, 1x1x1x1", conv2d, ref_conv2d, CONV(.groups = 1),
+		.in = { IN(1, 1, 1, 1), IN(1, 1, 1, 1) }, .linear = EACH },
+	{ "conv2d 1x1, 2x5x3x17", conv2d, ref_conv2d, CONV(.groups = 1),
+		.in = { IN(2, 5, 3, 17), IN(1, 1, 17, 33) }, .K = 33, .linear = EACH },
+	{ "conv2d 3x3 pad 1, 2x4x5x3", conv2d, ref_conv2d, CONV(PAD(1, 1, 1, 1)),
+		.in = { IN(2, 4, 5, 3), IN(3, 3, 3, 7) }, .K = 63, .linear = EACH },
+	{ "conv2d 3x3 pad 1, 1x13x12x16", conv2d, ref_conv2d, CONV(PAD(1, 1, 1, 1)),
+		.in = { IN(1, 13, 12, 16), IN(3, 3, 16, 65) }, .K = 585, .linear = EACH },
+	{ "conv2d 3x3 pad 1, 3x2x2x31", conv2d, ref_conv2d, CONV(PAD(1, 1, 1, 1)),
+		.in = { IN(3, 2, 2, 31), IN(3, 3, 31, 5) }, .K = 279, .linear = EACH },
+	{ "conv2d 3x3/2 pad 0,0,1,1", conv2d, ref_conv2d, CONV(STRIDE(2, 2), PAD(0, 0, 1, 1)),
+		.in = { IN(2, 6, 8, 5), IN(3, 3, 5, 9) }, .K = 81, .linear = EACH },
+	{ "conv2d 1x1/2", conv2d, ref_conv2d, CONV(STRIDE(2, 2)),
+		.in = { IN(2, 5, 6, 7), IN(1, 1, 7, 17) }, .K = 60, .linear = EACH },
+	{ "conv2d 7x5/3x2 pad 3,2,3,2", conv2d, ref_conv2d, CONV(STRIDE(3, 2), PAD(3, 2, 3, 2)),
+		.in = { IN(1, 11, 9, 2), IN(7, 5, 2, 19) }, .K = 665, .linear = EACH },
+	{ "conv2d 3x3 pad 1, 2 groups", conv2d, ref_conv2d, CONV(PAD(1, 1, 1, 1), .groups = 2),
+		.in = { IN(2, 4, 3, 6), IN(3, 3, 3, 10) }, .K = 90, .linear = EACH },
+	{ "convolved 3x3 pad 1, 2x4x5x3", convolved, .config = CONV(PAD(1, 1, 1, 1)),
+		.in = { IN(2, 4, 5, 3), IN(3, 3, 3, 7), IN(7) }, .K = 63 },
+};
+
 /* ---- normalisation ----------------------------------------------------------------------- */
 
 static cg_tensor *batch_norm(cg_tensor *const *in, const void *config)
@@ -305,6 +348,45 @@ static const struct op_case losses[] = {
 		.no_grad = true },
 };
 
+/* ---- randomness: the same draw each time ------------------------------------------------- */
+
+BUILD(dropout, cg_dropout(in[0], *(const float *)config))
+BUILD(drop_path, cg_drop_path(in[0], *(const float *)config))
+
+static const struct op_case random_draws[] = {
+	{ "dropout .5 of 3x67", dropout, .config = &(float){ .5f }, .in = { IN(3, 67) },
+		.linear = JOINTLY },
+	{ "dropout .1 of 2x5x7x33", dropout, .config = &(float){ .1f }, .in = { IN(2, 5, 7, 33) },
+		.linear = JOINTLY },
+	{ "drop_path .4 of 9x5x7", drop_path, .config = &(float){ .4f }, .in = { IN(9, 5, 7) },
+		.linear = JOINTLY },
+};
+
+/* ---- attention --------------------------------------------------------------------------- */
+
+static cg_tensor *attention(cg_tensor *const *in, const void *config)
+{
+	return cg_attention(in[0], ((const struct ref_attention *)config)->heads, 0);
+}
+
+#define HEADS(n) &(struct ref_attention){ n }
+
+/* scale: scores of a few units; c: rounding of a score is that of its terms, then exponentiated */
+static const struct op_case attentions[] = {
+	{ "attention 1x1, 1 head of 7", attention, ref_attention, HEADS(1), .in = { IN(1, 1, 21) }, .K = 7,
+		.c = 16 },
+	{ "attention 2x5, 3 heads of 7", attention, ref_attention, HEADS(3), .in = { IN(2, 5, 63) }, .K = 7,
+		.c = 16 },
+	{ "attention 2x37, 2 heads of 64", attention, ref_attention, HEADS(2), .in = { IN(2, 37, 384) },
+		.K = 64, .c = 16 },
+	{ "attention 1x65, 1 head of 96", attention, ref_attention, HEADS(1), .in = { IN(1, 65, 288) },
+		.K = 96, .c = 16 },
+	{ "attention 1x197, 1 head of 64, large", attention, ref_attention, HEADS(1),
+		.in = { { .shape = { 1, 197, 192 }, .scale = 3 } }, .K = 197, .c = 16 },
+	{ "attention 1x270, 1 head of 256", attention, ref_attention, HEADS(1), .in = { IN(1, 270, 768) },
+		.K = 270, .c = 16 },
+};
+
 int main(void)
 {
 	cg_ctx *ctx = optest_open();
@@ -314,9 +396,12 @@ int main(void)
 #define RUN(table) optest_run(ctx, table, (int)(sizeof(table) / sizeof(table[0])))
 	RUN(elementwise);
 	RUN(pooling);
+	RUN(products);
 	RUN(normalisation);
 	RUN(shapes);
 	RUN(losses);
+	RUN(attentions);
+	RUN(random_draws);
 	cg_close(ctx);
 	return done();
 }
