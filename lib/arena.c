@@ -16,7 +16,8 @@ struct cg__staging {
 
 bool cg__fault(cg_ctx *ctx, enum cg__fault kind)
 {
-	if (ctx->env.fault_at == 0 || (ctx->env.fault_kind != CG__FAULT_ANY && ctx->env.fault_kind != kind))
+	if (ctx->env.fault_at == 0 ||
+		(ctx->env.fault_kind != CG__FAULT_ANY && ctx->env.fault_kind != kind))
 		return false;
 	return ++ctx->fault_count == ctx->env.fault_at;
 }
@@ -29,19 +30,22 @@ cg_status cg__mem_new(cg_ctx *ctx, size_t bytes, cl_mem *mem)
 	if (bytes == 0)
 		bytes = 1;
 	if (bytes > ctx->info.max_alloc_bytes)
-		return cg__fail(ctx, CG_ERR_DEVICE_MEMORY, "%zu bytes wanted, the device allocates at most %llu at once",
-				bytes, (unsigned long long)ctx->info.max_alloc_bytes);
+		return cg__fail(ctx, CG_ERR_DEVICE_MEMORY,
+			"%zu bytes wanted, the device allocates at most %llu at once", bytes,
+			(unsigned long long)ctx->info.max_alloc_bytes);
 	if (!cg__fault(ctx, CG__FAULT_ALLOC))
 		*mem = clCreateBuffer(ctx->cl, CL_MEM_READ_WRITE, bytes, NULL, &code);
 	if (*mem == NULL)
-		return cg__fail(ctx, CG_ERR_DEVICE_MEMORY, "cannot allocate %zu bytes (%llu in use): %s", bytes,
-				(unsigned long long)ctx->stats.bytes_now, cg__cl_error_name(code));
+		return cg__fail(ctx, CG_ERR_DEVICE_MEMORY,
+			"cannot allocate %zu bytes (%llu in use): %s", bytes,
+			(unsigned long long)ctx->stats.bytes_now, cg__cl_error_name(code));
 	ctx->stats.allocations++;
 	ctx->stats.bytes_now += bytes;
 	if (ctx->stats.bytes_now > ctx->stats.bytes_peak)
 		ctx->stats.bytes_peak = ctx->stats.bytes_now;
 	if (ctx->env.trace_mask & CG__TRACE_MEM)
-		fprintf(stderr, "cg mem: +%zu bytes, %llu in use\n", bytes, (unsigned long long)ctx->stats.bytes_now);
+		fprintf(stderr, "cg mem: +%zu bytes, %llu in use\n", bytes,
+			(unsigned long long)ctx->stats.bytes_now);
 	return CG_OK;
 }
 
@@ -55,10 +59,11 @@ void cg__mem_free(cg_ctx *ctx, cl_mem mem, size_t bytes)
 
 cg_status cg__mem_sub(cg_ctx *ctx, cl_mem parent, size_t offset, size_t bytes, cl_mem *sub)
 {
-	cl_buffer_region region = {offset, bytes ? bytes : 1};
+	cl_buffer_region region = { offset, bytes ? bytes : 1 };
 	cl_int code;
 
-	*sub = clCreateSubBuffer(parent, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+	*sub = clCreateSubBuffer(
+		parent, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
 	if (*sub == NULL)
 		return cg__fail_cl(ctx, CG_ERR_DEVICE_MEMORY, code, "clCreateSubBuffer");
 	return CG_OK;
@@ -71,15 +76,18 @@ cg_status cg__mem_fill(cg_ctx *ctx, cl_mem mem, size_t offset, size_t bytes, uns
 	if (bytes == 0)
 		return CG_OK;
 	code = clEnqueueFillBuffer(ctx->queue, mem, &byte, 1, offset, bytes, 0, NULL, NULL);
-	return code == CL_SUCCESS ? CG_OK : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueFillBuffer");
+	return code == CL_SUCCESS ? CG_OK
+				  : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueFillBuffer");
 }
 
 static cg_status write_now(cg_ctx *ctx, cl_mem mem, size_t offset, const void *host, size_t bytes)
 {
-	cl_int code = clEnqueueWriteBuffer(ctx->queue, mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
+	cl_int code =
+		clEnqueueWriteBuffer(ctx->queue, mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
 
 	ctx->stats.waits++;
-	return code == CL_SUCCESS ? CG_OK : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueWriteBuffer");
+	return code == CL_SUCCESS ? CG_OK
+				  : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueWriteBuffer");
 }
 
 cg_status cg__mem_write(cg_ctx *ctx, cl_mem mem, size_t offset, const void *host, size_t bytes)
@@ -95,7 +103,7 @@ cg_status cg__mem_write(cg_ctx *ctx, cl_mem mem, size_t offset, const void *host
 	if (s == NULL || bytes > SMALL)
 		return write_now(ctx, mem, offset, host, bytes);
 	i = s->next++ % RING;
-	if (s->slot[i].done) {	/* RING writes ago: long finished, or the host ran ahead far enough */
+	if (s->slot[i].done) { /* RING writes ago: long finished, or the host ran ahead far enough */
 		clWaitForEvents(1, &s->slot[i].done);
 		clReleaseEvent(s->slot[i].done);
 		s->slot[i].done = NULL;
@@ -109,9 +117,10 @@ cg_status cg__mem_write(cg_ctx *ctx, cl_mem mem, size_t offset, const void *host
 		s->slot[i].size = bytes;
 	}
 	memcpy(s->slot[i].bytes, host, bytes);
-	code = clEnqueueWriteBuffer(ctx->queue, mem, CL_FALSE, offset, bytes, s->slot[i].bytes, 0, NULL,
-				    &s->slot[i].done);
-	return code == CL_SUCCESS ? CG_OK : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueWriteBuffer");
+	code = clEnqueueWriteBuffer(ctx->queue, mem, CL_FALSE, offset, bytes, s->slot[i].bytes, 0,
+		NULL, &s->slot[i].done);
+	return code == CL_SUCCESS ? CG_OK
+				  : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueWriteBuffer");
 }
 
 cg_status cg__mem_read(cg_ctx *ctx, cl_mem mem, size_t offset, void *host, size_t bytes)
@@ -122,7 +131,8 @@ cg_status cg__mem_read(cg_ctx *ctx, cl_mem mem, size_t offset, void *host, size_
 		return CG_OK;
 	ctx->stats.waits++;
 	code = clEnqueueReadBuffer(ctx->queue, mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
-	return code == CL_SUCCESS ? CG_OK : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueReadBuffer");
+	return code == CL_SUCCESS ? CG_OK
+				  : cg__fail_cl(ctx, CG_ERR_OPENCL, code, "clEnqueueReadBuffer");
 }
 
 void cg__staging_free(cg_ctx *ctx)
@@ -159,14 +169,15 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* The lowest free place of `bank` for s among the placed slots that live with it. */
-static size_t lowest_place(struct cg__slot **placed, int count, const struct cg__slot *s, int bank, size_t align,
-			   struct cg__slot **scratch)
+static size_t lowest_place(struct cg__slot **placed, int count, const struct cg__slot *s, int bank,
+	size_t align, struct cg__slot **scratch)
 {
 	size_t at = 0;
 	int n = 0;
 
 	for (int i = 0; i < count; i++)
-		if (placed[i]->bank == bank && placed[i]->first <= s->last && s->first <= placed[i]->last)
+		if (placed[i]->bank == bank && placed[i]->first <= s->last &&
+			s->first <= placed[i]->last)
 			scratch[n++] = placed[i];
 	qsort(scratch, (size_t)n, sizeof(*scratch), by_offset);
 	for (int i = 0; i < n; i++) {
@@ -180,13 +191,14 @@ static size_t lowest_place(struct cg__slot **placed, int count, const struct cg_
 }
 
 static cg_status place(cg_ctx *ctx, struct cg__slot **order, int i, size_t align, uint64_t max_bank,
-		       struct cg__layout *layout, struct cg__slot **scratch)
+	struct cg__layout *layout, struct cg__slot **scratch)
 {
 	struct cg__slot *s = order[i];
 
 	if (s->bytes > max_bank)
-		return cg__fail(ctx, CG_ERR_DEVICE_MEMORY, "a tensor of %zu bytes, the device allocates at most %llu at once",
-				s->bytes, (unsigned long long)max_bank);
+		return cg__fail(ctx, CG_ERR_DEVICE_MEMORY,
+			"a tensor of %zu bytes, the device allocates at most %llu at once",
+			s->bytes, (unsigned long long)max_bank);
 	for (int bank = 0; bank < CG__MAX_BANKS; bank++) {
 		size_t at = lowest_place(order, i, s, bank, align, scratch);
 
@@ -200,11 +212,12 @@ static cg_status place(cg_ctx *ctx, struct cg__slot **order, int i, size_t align
 			layout->bank_bytes[bank] = at + s->bytes;
 		return CG_OK;
 	}
-	return cg__fail(ctx, CG_ERR_DEVICE_MEMORY, "a plan needs more than %d buffers", CG__MAX_BANKS);
+	return cg__fail(
+		ctx, CG_ERR_DEVICE_MEMORY, "a plan needs more than %d buffers", CG__MAX_BANKS);
 }
 
-cg_status cg__layout_slots(cg_ctx *ctx, struct cg__slot *slot, int count, size_t align, uint64_t max_bank,
-			   struct cg__layout *layout)
+cg_status cg__layout_slots(cg_ctx *ctx, struct cg__slot *slot, int count, size_t align,
+	uint64_t max_bank, struct cg__layout *layout)
 {
 	struct cg__slot **order = malloc(2 * (size_t)(count + 1) * sizeof(*order));
 	cg_status status = CG_OK;

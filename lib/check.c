@@ -37,9 +37,10 @@ static cg_status check_guards(cg_plan *p, const struct cg__launch *l, int s)
 		TRY(cg__mem_read(p->ctx, p->bank[s], at, guard, sizeof(guard)));
 		for (size_t i = 0; i < sizeof(guard); i++)
 			if (guard[i] != CG__GUARD_BYTE)
-				return cg__fail(p->ctx, CG_ERR_GUARD, "%s (%s, kernel %s): wrote %s its tensor, byte %zu",
-						title(l), l->node->op->name, l->name, side ? "after" : "before",
-						side ? i : CG__GUARD_BYTES - i);
+				return cg__fail(p->ctx, CG_ERR_GUARD,
+					"%s (%s, kernel %s): wrote %s its tensor, byte %zu",
+					title(l), l->node->op->name, l->name,
+					side ? "after" : "before", side ? i : CG__GUARD_BYTES - i);
 	}
 	return CG_OK;
 }
@@ -55,8 +56,9 @@ static cg_status check_finite(cg_plan *p, const struct cg__launch *l, const cg_t
 	status = cg__mem_read(p->ctx, cg__plan_mem(p, t), 0, host, n * sizeof(*host));
 	for (size_t i = 0; i < n && status == CG_OK; i++)
 		if (!isfinite(host[i]))
-			status = cg__fail(p->ctx, CG_ERR_NOT_FINITE, "%s (%s, kernel %s): element %zu of %zu is %g", title(l),
-					  l->node->op->name, l->name, i, n, (double)host[i]);
+			status = cg__fail(p->ctx, CG_ERR_NOT_FINITE,
+				"%s (%s, kernel %s): element %zu of %zu is %g", title(l),
+				l->node->op->name, l->name, i, n, (double)host[i]);
 	free(host);
 	return status;
 }
@@ -70,7 +72,8 @@ cg_status cg__check_launch(cg_plan *p, int launch)
 
 		if (!writes(&l->arg[i]))
 			continue;
-		if (p->ctx->env.guard_on && !p->ctx->env.guard_exact && p->slot_of[cg__root(t)->id] >= 0)
+		if (p->ctx->env.guard_on && !p->ctx->env.guard_exact &&
+			p->slot_of[cg__root(t)->id] >= 0)
 			TRY(check_guards(p, l, p->slot_of[cg__root(t)->id]));
 		/* scratch may hold parts that only its own launches understand */
 		if (p->ctx->env.nan_on && t->dtype == CG_FLOAT32 && t->id < p->graph->count)

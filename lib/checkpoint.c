@@ -11,8 +11,9 @@ cg_status cg_params_save(cg_params *p, cg_writer *w, const char *prefix)
 		cg_array *a = p->array[i];
 		char name[256];
 		void *host = malloc(a->bytes);
-		cg_status status = host ? cg_array_read(a, host, a->bytes)
-					: cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", a->name);
+		cg_status status = host
+			? cg_array_read(a, host, a->bytes)
+			: cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", a->name);
 
 		snprintf(name, sizeof(name), "%s%s", prefix, a->name);
 		if (status == CG_OK)
@@ -23,7 +24,8 @@ cg_status cg_params_save(cg_params *p, cg_writer *w, const char *prefix)
 	return CG_OK;
 }
 
-static cg_status load_one(cg_params *p, cg_file *f, const char *prefix, const cg_array *a, float *host)
+static cg_status load_one(
+	cg_params *p, cg_file *f, const char *prefix, const cg_array *a, float *host)
 {
 	char name[256];
 	int64_t shape[CG_MAX_DIM];
@@ -35,13 +37,14 @@ static cg_status load_one(cg_params *p, cg_file *f, const char *prefix, const cg
 		return cg__fail(p->ctx, CG_ERR_MISMATCH, "%s: not in the file", name);
 	ndim = cg_file_shape(f, i, shape);
 	if (cg_file_dtype(f, i) != CG_FLOAT32 || ndim != a->ndim ||
-	    memcmp(shape, a->shape, (size_t)ndim * sizeof(*shape)) != 0)
-		return cg__fail(p->ctx, CG_ERR_MISMATCH, "%s: its shape or type is not the model's", name);
+		memcmp(shape, a->shape, (size_t)ndim * sizeof(*shape)) != 0)
+		return cg__fail(
+			p->ctx, CG_ERR_MISMATCH, "%s: its shape or type is not the model's", name);
 	TRY(cg_file_read(f, i, host, a->bytes));
 	for (int64_t k = 0; k < a->count; k++)
 		if (!isfinite(host[k]))
-			return cg__fail(p->ctx, CG_ERR_NOT_FINITE, "%s: element %lld is %g", name, (long long)k,
-					(double)host[k]);
+			return cg__fail(p->ctx, CG_ERR_NOT_FINITE, "%s: element %lld is %g", name,
+				(long long)k, (double)host[k]);
 	return CG_OK;
 }
 
@@ -52,7 +55,8 @@ cg_status cg_params_load(cg_params *p, cg_file *f, const char *prefix)
 	cg_status status = CG_OK;
 
 	if (!p->ready)
-		return cg__fail(p->ctx, CG_ERR_STATE, "params: cg_params_init comes before loading");
+		return cg__fail(
+			p->ctx, CG_ERR_STATE, "params: cg_params_init comes before loading");
 	host = calloc((size_t)p->weights->count, sizeof(*host));
 	if (host == NULL)
 		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "params: out of host memory");

@@ -25,7 +25,7 @@ static uint64_t number_of(cl_device_id d, cl_device_info what, size_t size)
 		cl_uint u;
 		cl_ulong l;
 		size_t s;
-	} v = {.l = 0};
+	} v = { .l = 0 };
 
 	if (clGetDeviceInfo(d, what, size, &v, NULL) != CL_SUCCESS)
 		return 0;
@@ -38,7 +38,8 @@ static void describe(cl_platform_id platform, cl_device_id d, cg_device_info *in
 	cl_device_type type = 0;
 	cl_device_local_mem_type local = CL_GLOBAL;
 
-	clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof(info->platform_name), info->platform_name, NULL);
+	clGetPlatformInfo(
+		platform, CL_PLATFORM_NAME, sizeof(info->platform_name), info->platform_name, NULL);
 	text_of(d, CL_DEVICE_NAME, info->name, sizeof(info->name));
 	text_of(d, CL_DEVICE_VENDOR, info->vendor, sizeof(info->vendor));
 	text_of(d, CL_DEVICE_VERSION, info->version, sizeof(info->version));
@@ -53,12 +54,14 @@ static void describe(cl_platform_id platform, cl_device_id d, cg_device_info *in
 	info->has_fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
 	info->compute_units = (unsigned)number_of(d, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
 	info->clock_mhz = (unsigned)number_of(d, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof(cl_uint));
-	info->vector_width = (unsigned)number_of(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+	info->vector_width =
+		(unsigned)number_of(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
 	info->max_work_group = (size_t)number_of(d, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
 	info->global_bytes = number_of(d, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
 	info->max_alloc_bytes = number_of(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
 	info->local_bytes = number_of(d, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
-	info->align_bytes = (unsigned)number_of(d, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / 8;
+	info->align_bytes =
+		(unsigned)number_of(d, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / 8;
 	if (info->align_bytes < 256)
 		info->align_bytes = 256;
 }
@@ -77,7 +80,8 @@ static int list(cg_device_info *info, cl_device_id *id, int max)
 		cl_device_id device[MAX_DEVICES];
 		cl_uint devices = 0;
 
-		if (clGetDeviceIDs(platform[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, device, &devices) != CL_SUCCESS)
+		if (clGetDeviceIDs(platform[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, device,
+			    &devices) != CL_SUCCESS)
 			continue;
 		for (cl_uint d = 0; d < devices && d < MAX_DEVICES; d++, n++) {
 			if (n >= max)
@@ -104,7 +108,8 @@ static bool contains(const char *text, const char *part)
 	for (; *text; text++) {
 		size_t i = 0;
 
-		while (part[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+		while (part[i] &&
+			tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
 			i++;
 		if (part[i] == '\0')
 			return true;
@@ -158,9 +163,11 @@ cg_status cg__device_open(cg_ctx *ctx, const char *wish)
 			best_fit = fit(&info[i], i, wish);
 		}
 	if (n == 0)
-		return cg__fail(ctx, CG_ERR_NO_DEVICE, "no OpenCL device found (no platform is installed)");
+		return cg__fail(
+			ctx, CG_ERR_NO_DEVICE, "no OpenCL device found (no platform is installed)");
 	if (best < 0)
-		return cg__fail(ctx, CG_ERR_NO_DEVICE, "no OpenCL device fits \"%s\" (%d found)", wish, n);
+		return cg__fail(
+			ctx, CG_ERR_NO_DEVICE, "no OpenCL device fits \"%s\" (%d found)", wish, n);
 	ctx->info = info[best];
 	ctx->device = id[best];
 	return create(ctx);

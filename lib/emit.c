@@ -36,7 +36,8 @@ struct cg__range cg__range_elements(const struct cg__emit *e, int64_t n)
 
 	if (t->cpu_family)
 		return cg__range_1d(at_most(n / 4096, most), 1);
-	return cg__range_1d(at_most((n + t->group - 1) / t->group, most) * (size_t)t->group, (size_t)t->group);
+	return cg__range_1d(
+		at_most((n + t->group - 1) / t->group, most) * (size_t)t->group, (size_t)t->group);
 }
 
 struct cg__range cg__range_tasks(const struct cg__emit *e, int64_t tasks, int group)
@@ -68,17 +69,17 @@ struct cg__range cg__range_rows(const struct cg__emit *e, int64_t n, int64_t row
 
 struct cg__range cg__range_1d(size_t g, size_t l)
 {
-	return (struct cg__range){1, {g}, {l}};
+	return (struct cg__range){ 1, { g }, { l } };
 }
 
 struct cg__range cg__range_2d(size_t g0, size_t g1, size_t l0, size_t l1)
 {
-	return (struct cg__range){2, {g0, g1}, {l0, l1}};
+	return (struct cg__range){ 2, { g0, g1 }, { l0, l1 } };
 }
 
 struct cg__range cg__range_3d(size_t g0, size_t g1, size_t g2, size_t l0, size_t l1, size_t l2)
 {
-	return (struct cg__range){3, {g0, g1, g2}, {l0, l1, l2}};
+	return (struct cg__range){ 3, { g0, g1, g2 }, { l0, l1, l2 } };
 }
 
 cg_tensor *cg__temp(struct cg__emit *e, cg_dtype type, int64_t count)
@@ -115,7 +116,8 @@ out_of_memory:
 	return NULL;
 }
 
-static struct cg__launch *append(struct cg__emit *e, enum cg__launch_kind kind, const struct cg__arg *arg, int args)
+static struct cg__launch *append(
+	struct cg__emit *e, enum cg__launch_kind kind, const struct cg__arg *arg, int args)
 {
 	cg_plan *p = e->plan;
 	struct cg__launch *l;
@@ -147,8 +149,8 @@ static cg_status out_of_memory(struct cg__emit *e)
 	return cg__fail(e->plan->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
 }
 
-cg_status cg__launch_args(struct cg__emit *e, const char *file, const char *options, const char *kernel,
-			  struct cg__range range, const struct cg__arg *arg, int count)
+cg_status cg__launch_args(struct cg__emit *e, const char *file, const char *options,
+	const char *kernel, struct cg__range range, const struct cg__arg *arg, int count)
 {
 	struct cg__launch *l = append(e, CG__KERNEL, arg, count);
 
@@ -168,8 +170,8 @@ void cg__flops(struct cg__emit *e, double flops)
 		e->plan->launch[e->plan->launches - 1].flops = flops;
 }
 
-cg_status cg__launch_call(struct cg__emit *e, const char *name, cg__call_fn fn, const void *blob, size_t blob_bytes,
-			  const struct cg__arg *arg, int count)
+cg_status cg__launch_call(struct cg__emit *e, const char *name, cg__call_fn fn, const void *blob,
+	size_t blob_bytes, const struct cg__arg *arg, int count)
 {
 	struct cg__launch *l = append(e, CG__CALL, arg, count);
 

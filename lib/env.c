@@ -12,7 +12,8 @@ static cg_status copy(cg_ctx *ctx, const char *name, char *field, size_t size)
 	if (value == NULL)
 		value = "";
 	if (strlen(value) >= size)
-		return cg__fail(ctx, CG_ERR_ARGUMENT, "%s: longer than %zu characters", name, size - 1);
+		return cg__fail(
+			ctx, CG_ERR_ARGUMENT, "%s: longer than %zu characters", name, size - 1);
 	strcpy(field, value);
 	return CG_OK;
 }
@@ -27,7 +28,7 @@ static cg_status parse_bool(cg_ctx *ctx, const char *name, const char *value, bo
 
 static cg_status parse_trace(cg_ctx *ctx, struct cg__env *env)
 {
-	static const char *const names[] = {"op", "launch", "mem", "build"};
+	static const char *const names[] = { "op", "launch", "mem", "build" };
 	char list[256], *save = NULL;
 
 	strcpy(list, env->trace);
@@ -46,7 +47,7 @@ static cg_status parse_trace(cg_ctx *ctx, struct cg__env *env)
 
 static cg_status parse_fault(cg_ctx *ctx, struct cg__env *env)
 {
-	static const char *const kinds[] = {"", "alloc:", "build:", "launch:", "write:"};
+	static const char *const kinds[] = { "", "alloc:", "build:", "launch:", "write:" };
 	const char *number = env->fault;
 	char *end;
 
@@ -58,11 +59,13 @@ static cg_status parse_fault(cg_ctx *ctx, struct cg__env *env)
 		}
 	env->fault_at = strtoull(number, &end, 10);
 	if (*end != '\0')
-		return cg__fail(ctx, CG_ERR_ARGUMENT, "CG_FAULT=%s: expected KIND:N or N", env->fault);
+		return cg__fail(
+			ctx, CG_ERR_ARGUMENT, "CG_FAULT=%s: expected KIND:N or N", env->fault);
 	return CG_OK;
 }
 
-static cg_status parse_choice(cg_ctx *ctx, const char *name, const char *value, const char *a, const char *b)
+static cg_status parse_choice(
+	cg_ctx *ctx, const char *name, const char *value, const char *a, const char *b)
 {
 	if (value[0] == '\0' || strcmp(value, a) == 0 || strcmp(value, b) == 0)
 		return CG_OK;

@@ -11,13 +11,13 @@
 static const struct rewrite {
 	const char *name, *producer, *consumer;
 } table[] = {
-	{"conv-bias", "conv2d", "bias"},
-	{"conv-relu", "conv2d", "relu"},
-	{"matmul-bias", "matmul", "bias"},
-	{"matmul-relu", "matmul", "relu"},
-	{"matmul-gelu", "matmul", "gelu"},
-	{"matmul-gelu-tanh", "matmul", "gelu_tanh"},
-	{"norm-relu", "bn_apply", "relu"},
+	{ "conv-bias", "conv2d", "bias" },
+	{ "conv-relu", "conv2d", "relu" },
+	{ "matmul-bias", "matmul", "bias" },
+	{ "matmul-relu", "matmul", "relu" },
+	{ "matmul-gelu", "matmul", "gelu" },
+	{ "matmul-gelu-tanh", "matmul", "gelu_tanh" },
+	{ "norm-relu", "bn_apply", "relu" },
 };
 
 static bool is_off(const char *list, const char *name)
@@ -29,7 +29,8 @@ static bool is_off(const char *list, const char *name)
 
 		if (starts && strncmp(at + 1, "all", 3) == 0 && (at[4] == '\0' || at[4] == ','))
 			return true;
-		if (starts && strncmp(at + 1, name, n) == 0 && (at[n + 1] == '\0' || at[n + 1] == ','))
+		if (starts && strncmp(at + 1, name, n) == 0 &&
+			(at[n + 1] == '\0' || at[n + 1] == ','))
 			return true;
 	}
 	return false;
@@ -39,7 +40,7 @@ static bool allowed(const cg_graph *g, const cg_tensor *producer, const cg_tenso
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strcmp(producer->op->name, table[i].producer) == 0 &&
-		    strcmp(consumer->op->name, table[i].consumer) == 0)
+			strcmp(consumer->op->name, table[i].consumer) == 0)
 			return !is_off(g->ctx->env.fuse, table[i].name);
 	return false;
 }
@@ -58,7 +59,8 @@ static bool try_fuse(cg_tensor *consumer, const bool *keep, int *users)
 {
 	cg_tensor *producer = consumer->src[0], merged;
 
-	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_slot >= 0 || consumer->grad_slot >= 0)
+	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_slot >= 0 ||
+		consumer->grad_slot >= 0)
 		return false;
 	if (producer->op->absorb == NULL || producer->aux[0] || producer->aux[1])
 		return false;

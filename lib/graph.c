@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cg_op leaf_op = {.name = "leaf", .flags = CG__LEAF};
-static const struct cg_op aux_op = {.name = "aux", .flags = CG__AUX};
+static const struct cg_op leaf_op = { .name = "leaf", .flags = CG__LEAF };
+static const struct cg_op aux_op = { .name = "aux", .flags = CG__AUX };
 
 /* ---- graphs ---------------------------------------------------------------------------------- */
 
@@ -19,7 +19,7 @@ cg_graph *cg_graph_new(cg_ctx *ctx, cg_mode mode)
 	}
 	g->ctx = ctx;
 	g->mode = mode;
-	g->rng = cg_array_new(ctx, "rng", CG_INT32, 1, (int64_t[]){4});
+	g->rng = cg_array_new(ctx, "rng", CG_INT32, 1, (int64_t[]){ 4 });
 	if (g->rng == NULL) {
 		free(g);
 		return NULL;
@@ -41,7 +41,8 @@ void cg_graph_free(cg_graph *g)
 
 cg_status cg_graph_set_step(cg_graph *g, uint64_t seed, uint64_t step)
 {
-	const uint32_t key[4] = {(uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step, (uint32_t)(step >> 32)};
+	const uint32_t key[4] = { (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step,
+		(uint32_t)(step >> 32) };
 
 	return cg_array_write(g->rng, key, sizeof(key));
 }
@@ -59,7 +60,8 @@ static bool grow(void **list, int count, int *size, size_t element)
 	return true;
 }
 
-static cg_tensor *new_node(cg_graph *g, const struct cg_op *op, cg_dtype type, int ndim, const int64_t *shape)
+static cg_tensor *new_node(
+	cg_graph *g, const struct cg_op *op, cg_dtype type, int ndim, const int64_t *shape)
 {
 	cg_tensor *t;
 
@@ -68,7 +70,8 @@ static cg_tensor *new_node(cg_graph *g, const struct cg_op *op, cg_dtype type, i
 		return NULL;
 	}
 	if (ndim < 1 || ndim > CG_MAX_DIM) {
-		cg__fail(g->ctx, CG_ERR_SHAPE, "%s: %d dimensions, expected 1 to %d", op->name, ndim, CG_MAX_DIM);
+		cg__fail(g->ctx, CG_ERR_SHAPE, "%s: %d dimensions, expected 1 to %d", op->name,
+			ndim, CG_MAX_DIM);
 		return NULL;
 	}
 	t = aligned_alloc(_Alignof(cg_tensor), sizeof(*t));
@@ -95,8 +98,9 @@ static bool shape_is_sane(cg_graph *g, const struct cg_op *op, int ndim, const i
 
 	for (int i = 0; i < ndim && i < CG_MAX_DIM; i++) {
 		if (shape[i] < 1 || n > INT32_MAX / shape[i]) {
-			cg__fail(g->ctx, CG_ERR_SHAPE, "%s: dimension %d is %lld (a tensor has 1 to 2^31-1 elements)",
-				 op->name, i, (long long)shape[i]);
+			cg__fail(g->ctx, CG_ERR_SHAPE,
+				"%s: dimension %d is %lld (a tensor has 1 to 2^31-1 elements)",
+				op->name, i, (long long)shape[i]);
 			return false;
 		}
 		n *= shape[i];
@@ -105,7 +109,7 @@ static bool shape_is_sane(cg_graph *g, const struct cg_op *op, int ndim, const i
 }
 
 cg_tensor *cg__node(const struct cg_op *op, cg_dtype type, int ndim, const int64_t *shape, int nsrc,
-		    cg_tensor *const *src, const void *attr, size_t attr_bytes)
+	cg_tensor *const *src, const void *attr, size_t attr_bytes)
 {
 	cg_graph *g;
 	cg_tensor *t;
@@ -116,7 +120,8 @@ cg_tensor *cg__node(const struct cg_op *op, cg_dtype type, int ndim, const int64
 	g = src[0]->graph;
 	for (int i = 1; i < nsrc; i++)
 		if (src[i]->graph != g) {
-			cg__fail(g->ctx, CG_ERR_ARGUMENT, "%s: tensors of different graphs", op->name);
+			cg__fail(g->ctx, CG_ERR_ARGUMENT, "%s: tensors of different graphs",
+				op->name);
 			return NULL;
 		}
 	if (nsrc > CG__MAX_SRC || attr_bytes > CG__ATTR_BYTES) {
@@ -135,8 +140,8 @@ cg_tensor *cg__node(const struct cg_op *op, cg_dtype type, int ndim, const int64
 	return t;
 }
 
-cg_tensor *cg__node_like(const struct cg_op *op, const cg_tensor *like, int nsrc, cg_tensor *const *src,
-			 const void *attr, size_t attr_bytes)
+cg_tensor *cg__node_like(const struct cg_op *op, const cg_tensor *like, int nsrc,
+	cg_tensor *const *src, const void *attr, size_t attr_bytes)
 {
 	if (like == NULL)
 		return NULL;
@@ -178,7 +183,7 @@ cg_status cg__effect(cg_tensor *node)
 	cg_graph *g;
 
 	if (node == NULL)
-		return CG_ERR_ARGUMENT;	/* recorded where it became NULL */
+		return CG_ERR_ARGUMENT; /* recorded where it became NULL */
 	g = node->graph;
 	if (!grow((void **)&g->effect, g->effects, &g->effects_size, sizeof(*g->effect)))
 		return cg__fail(g->ctx, CG_ERR_HOST_MEMORY, "graph: out of host memory");
@@ -303,7 +308,8 @@ cg_tensor *cg__rng(cg_tensor *any)
 
 bool cg__same_shape(const cg_tensor *a, const cg_tensor *b)
 {
-	return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof(*a->shape)) == 0;
+	return a->ndim == b->ndim &&
+		memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof(*a->shape)) == 0;
 }
 
 const char *cg__shape_text(const cg_tensor *x, char buf[64])
@@ -312,7 +318,8 @@ const char *cg__shape_text(const cg_tensor *x, char buf[64])
 
 	buf[0] = '\0';
 	for (int i = 0; i < x->ndim && n < 64; i++)
-		n += (size_t)snprintf(buf + n, 64 - n, "%s%lld", i ? "x" : "", (long long)x->shape[i]);
+		n += (size_t)snprintf(
+			buf + n, 64 - n, "%s%lld", i ? "x" : "", (long long)x->shape[i]);
 	return buf;
 }
 

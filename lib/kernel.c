@@ -8,11 +8,11 @@
 
 struct cg__program {
 	struct cg__program *next;
-	char *key;		/* file and options */
-	char hash[33];		/* of everything the binary depends on */
+	char *key; /* file and options */
+	char hash[33]; /* of everything the binary depends on */
 	cl_program program;
-	bool dirty;		/* has a kernel that the file in the cache has not */
-	char *names;		/* "a,b,": kernels in use; CPU runtimes specialise on first use */
+	bool dirty; /* has a kernel that the file in the cache has not */
+	char *names; /* "a,b,": kernels in use; CPU runtimes specialise on first use */
 };
 
 /* ---- text ----------------------------------------------------------------------------------- */
@@ -53,7 +53,8 @@ static void mark_line(struct text *t, const char *name, int line)
 }
 
 /* `#include "other.cl"` is replaced by that file. */
-static cg_status append_line(cg_ctx *ctx, struct text *t, const char *name, int number, const char *line)
+static cg_status append_line(
+	cg_ctx *ctx, struct text *t, const char *name, int number, const char *line)
 {
 	char other[64];
 
@@ -100,8 +101,8 @@ static void build_options(cg_ctx *ctx, const char *own, char *out, size_t size)
 {
 	const struct cg__tune *t = &ctx->tune;
 
-	snprintf(out, size, "-cl-std=CL1.2 -DCG_CPU=%d -DCG_VW=%d -DCG_WARP=%d -DCG_GROUP=%d %s %s", t->cpu_family,
-		 t->vector_width, t->warp, t->group, own ? own : "", ctx->env.build);
+	snprintf(out, size, "-cl-std=CL1.2 -DCG_CPU=%d -DCG_VW=%d -DCG_WARP=%d -DCG_GROUP=%d %s %s",
+		t->cpu_family, t->vector_width, t->warp, t->group, own ? own : "", ctx->env.build);
 }
 
 /* ---- cache ---------------------------------------------------------------------------------- */
@@ -115,8 +116,8 @@ static uint64_t fnv(uint64_t h, const void *bytes, size_t n)
 
 static void hash_of(cg_ctx *ctx, const char *source, const char *options, char hash[33])
 {
-	const char *part[] = {source, options, ctx->info.platform_name, ctx->info.name, ctx->info.version,
-			      ctx->info.driver, cg_version()};
+	const char *part[] = { source, options, ctx->info.platform_name, ctx->info.name,
+		ctx->info.version, ctx->info.driver, cg_version() };
 	uint64_t a = 14695981039346656037u, b = 0x9E3779B97F4A7C15u;
 
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
@@ -169,13 +170,15 @@ static unsigned char *cache_read(const char *path, struct header *h)
 
 	if (f == NULL)
 		return NULL;
-	if (fread(h, sizeof(*h), 1, f) == 1 && memcmp(h->magic, magic, 8) == 0 && fstat(fileno(f), &st) == 0 &&
-	    h->names < 1u << 20 && h->binary < 1u << 30 &&
-	    (uint64_t)st.st_size == sizeof(*h) + h->names + h->binary) {
+	if (fread(h, sizeof(*h), 1, f) == 1 && memcmp(h->magic, magic, 8) == 0 &&
+		fstat(fileno(f), &st) == 0 && h->names < 1u << 20 && h->binary < 1u << 30 &&
+		(uint64_t)st.st_size == sizeof(*h) + h->names + h->binary) {
 		size_t n = (size_t)(h->names + h->binary);
 
 		bytes = malloc(n + 1);
-		if (bytes && (fread(bytes, 1, n, f) != n || fnv(14695981039346656037u, bytes, n) != h->sum)) {
+		if (bytes &&
+			(fread(bytes, 1, n, f) != n ||
+				fnv(14695981039346656037u, bytes, n) != h->sum)) {
 			free(bytes);
 			bytes = NULL;
 		}
@@ -191,12 +194,15 @@ static bool load_binary(cg_ctx *ctx, struct cg__program *p, const char *options)
 	unsigned char *bytes;
 	cl_int status, code;
 
-	if (!cache_path(ctx, p->hash, ".bin", path, sizeof(path)) || (bytes = cache_read(path, &h)) == NULL)
+	if (!cache_path(ctx, p->hash, ".bin", path, sizeof(path)) ||
+		(bytes = cache_read(path, &h)) == NULL)
 		return false;
 	const unsigned char *binary = bytes + h.names;
 	size_t size = (size_t)h.binary;
-	p->program = clCreateProgramWithBinary(ctx->cl, 1, &ctx->device, &size, &binary, &status, &code);
-	if (code == CL_SUCCESS && clBuildProgram(p->program, 1, &ctx->device, options, NULL, NULL) == CL_SUCCESS) {
+	p->program =
+		clCreateProgramWithBinary(ctx->cl, 1, &ctx->device, &size, &binary, &status, &code);
+	if (code == CL_SUCCESS &&
+		clBuildProgram(p->program, 1, &ctx->device, options, NULL, NULL) == CL_SUCCESS) {
 		p->names = calloc(1, (size_t)h.names + 1);
 		if (p->names)
 			memcpy(p->names, bytes, (size_t)h.names);
@@ -208,7 +214,8 @@ static bool load_binary(cg_ctx *ctx, struct cg__program *p, const char *options)
 	return p->program != NULL;
 }
 
-static void write_file(const char *path, const struct header *h, const char *names, const unsigned char *binary)
+static void write_file(
+	const char *path, const struct header *h, const char *names, const unsigned char *binary)
 {
 	char temporary[1100];
 	FILE *f;
@@ -218,8 +225,9 @@ static void write_file(const char *path, const struct header *h, const char *nam
 	f = fopen(temporary, "wb");
 	if (f == NULL)
 		return;
-	good = fwrite(h, sizeof(*h), 1, f) == 1 && fwrite(names, 1, (size_t)h->names, f) == h->names &&
-	       fwrite(binary, 1, (size_t)h->binary, f) == h->binary;
+	good = fwrite(h, sizeof(*h), 1, f) == 1 &&
+		fwrite(names, 1, (size_t)h->names, f) == h->names &&
+		fwrite(binary, 1, (size_t)h->binary, f) == h->binary;
 	good = fclose(f) == 0 && good;
 	if (!good || rename(temporary, path) != 0)
 		remove(temporary);
@@ -235,10 +243,14 @@ static void save_binary(cg_ctx *ctx, struct cg__program *p)
 	p->dirty = false;
 	if (!cache_path(ctx, p->hash, ".bin", path, sizeof(path)) || p->names == NULL)
 		return;
-	if (clGetProgramInfo(p->program, CL_PROGRAM_BINARY_SIZES, sizeof(size), &size, NULL) != CL_SUCCESS || size == 0)
+	if (clGetProgramInfo(p->program, CL_PROGRAM_BINARY_SIZES, sizeof(size), &size, NULL) !=
+			CL_SUCCESS ||
+		size == 0)
 		return;
 	binary = malloc(size);
-	if (binary && clGetProgramInfo(p->program, CL_PROGRAM_BINARIES, sizeof(binary), &binary, NULL) == CL_SUCCESS) {
+	if (binary &&
+		clGetProgramInfo(p->program, CL_PROGRAM_BINARIES, sizeof(binary), &binary, NULL) ==
+			CL_SUCCESS) {
 		memcpy(h.magic, magic, 8);
 		h.names = strlen(p->names);
 		h.binary = size;
@@ -266,13 +278,16 @@ static cg_status fail_build(cg_ctx *ctx, cl_program program, const char *key, cl
 	log[0] = '\0';
 	clGetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &n);
 	char *whole = n ? malloc(n + 1) : NULL;
-	if (whole && clGetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, n, whole, NULL) == CL_SUCCESS)
+	if (whole &&
+		clGetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, n, whole, NULL) ==
+			CL_SUCCESS)
 		snprintf(log, sizeof(log), "%.800s", whole);
 	free(whole);
 	return cg__fail(ctx, CG_ERR_BUILD, "%s: %s: %s", key, cg__cl_error_name(code), log);
 }
 
-static cg_status compile(cg_ctx *ctx, struct cg__program *p, const char *source, const char *options)
+static cg_status compile(
+	cg_ctx *ctx, struct cg__program *p, const char *source, const char *options)
 {
 	cl_int code;
 
@@ -290,7 +305,7 @@ static cg_status compile(cg_ctx *ctx, struct cg__program *p, const char *source,
 
 static cg_status build(cg_ctx *ctx, struct cg__program *p, const char *file, const char *own)
 {
-	struct text source = {0};
+	struct text source = { 0 };
 	char options[1024];
 	cg_status status;
 
@@ -322,7 +337,8 @@ static void program_free(struct cg__program *p)
 	free(p);
 }
 
-static cg_status program_get(cg_ctx *ctx, const char *file, const char *options, struct cg__program **out)
+static cg_status program_get(
+	cg_ctx *ctx, const char *file, const char *options, struct cg__program **out)
 {
 	char key[512];
 	struct cg__program *p;
@@ -368,8 +384,8 @@ static void note_use(struct cg__program *p, const char *name)
 	p->dirty = true;
 }
 
-cg_status cg__kernel_new(cg_ctx *ctx, const char *file, const char *options, const char *name, int args,
-			 cl_kernel *kernel)
+cg_status cg__kernel_new(cg_ctx *ctx, const char *file, const char *options, const char *name,
+	int args, cl_kernel *kernel)
 {
 	struct cg__program *p = NULL;
 	cl_uint count = 0;
@@ -378,12 +394,14 @@ cg_status cg__kernel_new(cg_ctx *ctx, const char *file, const char *options, con
 	TRY(program_get(ctx, file, options, &p));
 	*kernel = clCreateKernel(p->program, name, &code);
 	if (code != CL_SUCCESS)
-		return cg__fail(ctx, CG_ERR_BUILD, "%s.cl: no kernel %s: %s", file, name, cg__cl_error_name(code));
+		return cg__fail(ctx, CG_ERR_BUILD, "%s.cl: no kernel %s: %s", file, name,
+			cg__cl_error_name(code));
 	clGetKernelInfo(*kernel, CL_KERNEL_NUM_ARGS, sizeof(count), &count, NULL);
 	if ((int)count != args) {
 		clReleaseKernel(*kernel);
 		*kernel = NULL;
-		return cg__fail(ctx, CG_ERR_BUILD, "%s.cl: %s takes %u arguments, %d are given", file, name, count, args);
+		return cg__fail(ctx, CG_ERR_BUILD, "%s.cl: %s takes %u arguments, %d are given",
+			file, name, count, args);
 	}
 	note_use(p, name);
 	return CG_OK;

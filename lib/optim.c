@@ -16,10 +16,10 @@ enum { CHUNK = 16384 };
 struct cg_optim {
 	cg_params *params;
 	cg_optim_config config;
-	uint64_t runs, updates;		/* cg_optim_step calls, and those that ended in an update */
+	uint64_t runs, updates; /* cg_optim_step calls, and those that ended in an update */
 	cg_array *m, *v, *average, *grad_sum, *chunks, *numbers, *norm;
 	int chunk_count;
-	cg_plan *swap;			/* made on first use */
+	cg_plan *swap; /* made on first use */
 	cg_graph *swap_graph;
 };
 
@@ -35,10 +35,11 @@ static cg_status make_arrays(cg_optim *o)
 	o->m = like_weights(o, "optim.m");
 	o->v = o->config.kind == CG_SGD ? NULL : like_weights(o, "optim.v");
 	o->average = o->config.ema > 0 ? like_weights(o, "optim.ema") : NULL;
-	o->numbers = cg_array_new(ctx, "optim.numbers", CG_FLOAT32, 1, (int64_t[]){NUMBERS});
-	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){2});
-	if (o->average && clEnqueueCopyBuffer(ctx->queue, o->params->weights->mem, o->average->mem, 0, 0,
-					      o->average->bytes, 0, NULL, NULL) != CL_SUCCESS)
+	o->numbers = cg_array_new(ctx, "optim.numbers", CG_FLOAT32, 1, (int64_t[]){ NUMBERS });
+	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){ 2 });
+	if (o->average &&
+		clEnqueueCopyBuffer(ctx->queue, o->params->weights->mem, o->average->mem, 0, 0,
+			o->average->bytes, 0, NULL, NULL) != CL_SUCCESS)
 		return cg__fail(ctx, CG_ERR_OPENCL, "optim: cannot copy the weights");
 	return cg_error_status(ctx);
 }
@@ -95,7 +96,7 @@ enum { SRC_CHUNKS, SRC_W, SRC_G, SRC_M, SRC_V, SRC_E, SRC_H, SRC_NORM };
 
 struct attr {
 	cg_optim *o;
-	cg_tensor *sum;		/* NULL unless gradients are accumulated */
+	cg_tensor *sum; /* NULL unless gradients are accumulated */
 };
 
 static int64_t norm_chunks(int64_t n)
@@ -108,10 +109,10 @@ static cg_status emit_norm(struct cg__emit *e, const cg_tensor *g, const cg_tens
 	int64_t n = cg__count(g), chunks = norm_chunks(n);
 	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks);
 
-	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX), IN(g), OUT(part), INT(n),
-		       INT(chunks), INT(1)));
-	return CG__LAUNCH(e, "optim", NULL, "clip_factor", cg__range_1d(1, 1), IN(part), IN(y->src[SRC_H]),
-			  OUT(y->src[SRC_NORM]), INT(chunks));
+	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX), IN(g),
+		OUT(part), INT(n), INT(chunks), INT(1)));
+	return CG__LAUNCH(e, "optim", NULL, "clip_factor", cg__range_1d(1, 1), IN(part),
+		IN(y->src[SRC_H]), OUT(y->src[SRC_NORM]), INT(chunks));
 }
 
 static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
@@ -122,18 +123,22 @@ static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
 	bool sgd = c->kind == CG_SGD;
 
 	if (a->sum) {
-		TRY(CG__LAUNCH(e, "optim", NULL, "gather_grads", cg__range_elements(e, cg__count(g)), IN(g),
-			       UPDATE(a->sum), IN(y->src[SRC_H]), INT(cg__count(g))));
+		TRY(CG__LAUNCH(e, "optim", NULL, "gather_grads",
+			cg__range_elements(e, cg__count(g)), IN(g), UPDATE(a->sum),
+			IN(y->src[SRC_H]), INT(cg__count(g))));
 		g = a->sum;
 	}
 	TRY(emit_norm(e, g, y));
-	return CG__LAUNCH(e, "optim", NULL, sgd ? "sgd" : "adam", cg__range_tasks(e, a->o->chunk_count, 256),
-			  IN(y->src[SRC_CHUNKS]), UPDATE(y->src[SRC_W]), IN(g), UPDATE(y->src[SRC_M]),
-			  UPDATE(y->src[SRC_V]), UPDATE(y->src[SRC_E]), IN(y->src[SRC_H]), IN(y->src[SRC_NORM]),
-			  INT(a->o->chunk_count), INT(sgd ? c->nesterov : c->kind == CG_ADAMW));
+	return CG__LAUNCH(e, "optim", NULL, sgd ? "sgd" : "adam",
+		cg__range_tasks(e, a->o->chunk_count, 256), IN(y->src[SRC_CHUNKS]),
+		UPDATE(y->src[SRC_W]), IN(g), UPDATE(y->src[SRC_M]), UPDATE(y->src[SRC_V]),
+		UPDATE(y->src[SRC_E]), IN(y->src[SRC_H]), IN(y->src[SRC_NORM]),
+		INT(a->o->chunk_count), INT(sgd ? c->nesterov : c->kind == CG_ADAMW));
 }
 
-static const struct cg_op update_op = {.name = "update", .flags = CG__EFFECT, .emit = emit_update};
+static const struct cg_op update_op = {
+	.name = "update", .flags = CG__EFFECT, .emit = emit_update
+};
 
 static int count_chunks(const cg_params *p)
 {
@@ -161,7 +166,8 @@ static cg_status make_chunks(cg_optim *o)
 	for (int i = 0; i < p->count; i++) {
 		const cg_array *a = p->array[i];
 
-		for (int64_t from = 0; a->grad_offset >= 0 && from < a->count; from += CHUNK, at++) {
+		for (int64_t from = 0; a->grad_offset >= 0 && from < a->count;
+			from += CHUNK, at++) {
 			int64_t left = a->count - from;
 
 			host[4 * at] = (int32_t)(a->offset + from);
@@ -172,8 +178,9 @@ static cg_status make_chunks(cg_optim *o)
 	}
 	cg_array_free(o->chunks);
 	o->chunk_count = n;
-	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){n, 4});
-	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes) : cg_error_status(p->ctx);
+	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n, 4 });
+	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes)
+			   : cg_error_status(p->ctx);
 	free(host);
 	return status;
 }
@@ -181,16 +188,18 @@ static cg_status make_chunks(cg_optim *o)
 cg_status cg_optim_update(cg_optim *o, cg_graph *g)
 {
 	cg_params *p = o->params;
-	struct attr a = {.o = o};
+	struct attr a = { .o = o };
 	cg_tensor *src[8];
 
 	if (g->params != p)
-		return cg__fail(p->ctx, CG_ERR_STATE, "optim: cg_backward with these parameters comes first");
+		return cg__fail(p->ctx, CG_ERR_STATE,
+			"optim: cg_backward with these parameters comes first");
 	TRY(cg__params_alloc_grads(p));
 	TRY(make_chunks(o));
 	if (o->config.accumulate > 1) {
 		if (o->grad_sum == NULL)
-			o->grad_sum = cg_array_new(p->ctx, "optim.grad_sum", CG_FLOAT32, 1, &p->grads->count);
+			o->grad_sum = cg_array_new(
+				p->ctx, "optim.grad_sum", CG_FLOAT32, 1, &p->grads->count);
 		a.sum = cg_use(g, o->grad_sum);
 	}
 	src[SRC_CHUNKS] = cg_use(g, o->chunks);
@@ -201,13 +210,14 @@ cg_status cg_optim_update(cg_optim *o, cg_graph *g)
 	src[SRC_E] = cg_use(g, o->average ? o->average : o->m);
 	src[SRC_H] = cg_use(g, o->numbers);
 	src[SRC_NORM] = cg_use(g, o->norm);
-	return cg__effect(cg__node(&update_op, CG_FLOAT32, 1, (int64_t[]){1}, 8, src, &a, sizeof(a)));
+	return cg__effect(
+		cg__node(&update_op, CG_FLOAT32, 1, (int64_t[]){ 1 }, 8, src, &a, sizeof(a)));
 }
 
 cg_status cg_optim_step(cg_optim *o, float lr)
 {
 	const cg_optim_config *c = &o->config;
-	float h[NUMBERS] = {0};
+	float h[NUMBERS] = { 0 };
 	int k = (int)(o->runs % (uint64_t)c->accumulate);
 	bool update = k == c->accumulate - 1;
 	double t;
@@ -237,7 +247,7 @@ uint64_t cg_optim_steps(const cg_optim *o)
 
 cg_status cg_optim_grad_norm(cg_optim *o, float *norm)
 {
-	float both[2] = {0};
+	float both[2] = { 0 };
 	cg_status status = cg_array_read(o->norm, both, sizeof(both));
 
 	*norm = both[0];
@@ -250,11 +260,11 @@ static cg_status emit_swap(struct cg__emit *e, const cg_tensor *y)
 {
 	int64_t n = cg__count(y->src[0]);
 
-	return CG__LAUNCH(e, "optim", NULL, "swap", cg__range_elements(e, n), UPDATE(y->src[0]), UPDATE(y->src[1]),
-			  INT(n));
+	return CG__LAUNCH(e, "optim", NULL, "swap", cg__range_elements(e, n), UPDATE(y->src[0]),
+		UPDATE(y->src[1]), INT(n));
 }
 
-static const struct cg_op swap_op = {.name = "swap", .flags = CG__EFFECT, .emit = emit_swap};
+static const struct cg_op swap_op = { .name = "swap", .flags = CG__EFFECT, .emit = emit_swap };
 
 /* Only trained weights have an average; the rest (running statistics, what is frozen) is put back. */
 static cg_status swap_trained(cg_optim *o)
@@ -267,8 +277,8 @@ static cg_status swap_trained(cg_optim *o)
 
 		if (a->trainable)
 			continue;
-		code = clEnqueueCopyBuffer(p->ctx->queue, p->weights->mem, o->average->mem, (size_t)a->offset * 4,
-					   (size_t)a->offset * 4, a->bytes, 0, NULL, NULL);
+		code = clEnqueueCopyBuffer(p->ctx->queue, p->weights->mem, o->average->mem,
+			(size_t)a->offset * 4, (size_t)a->offset * 4, a->bytes, 0, NULL, NULL);
 		if (code != CL_SUCCESS)
 			return cg__fail_cl(p->ctx, CG_ERR_OPENCL, code, "clEnqueueCopyBuffer");
 	}
@@ -280,14 +290,16 @@ cg_status cg_optim_swap_ema(cg_optim *o)
 	cg_ctx *ctx = o->params->ctx;
 
 	if (o->average == NULL)
-		return cg__fail(ctx, CG_ERR_STATE, "optim: there is no average of the weights (ema is 0)");
+		return cg__fail(
+			ctx, CG_ERR_STATE, "optim: there is no average of the weights (ema is 0)");
 	if (o->swap == NULL) {
 		cg_tensor *w, *e;
 
 		o->swap_graph = cg_graph_new(ctx, CG_INFER);
 		w = cg_use(o->swap_graph, o->params->weights);
 		e = cg_use(o->swap_graph, o->average);
-		TRY(cg__effect(cg__node(&swap_op, CG_FLOAT32, 1, (int64_t[]){1}, CG__SRC(w, e), NULL, 0)));
+		TRY(cg__effect(cg__node(
+			&swap_op, CG_FLOAT32, 1, (int64_t[]){ 1 }, CG__SRC(w, e), NULL, 0)));
 		o->swap = cg_plan_new(o->swap_graph, NULL, 0);
 		if (o->swap == NULL)
 			return cg_error_status(ctx);
@@ -300,8 +312,8 @@ cg_status cg_optim_swap_ema(cg_optim *o)
 /* name, field: what there is of {m, v, average, sum of gradients} */
 static int moments(const cg_optim *o, cg_array *array[4], const char *name[4])
 {
-	cg_array *all[] = {o->m, o->v, o->average, o->grad_sum};
-	static const char *const names[] = {"m", "v", "ema", "grad_sum"};
+	cg_array *all[] = { o->m, o->v, o->average, o->grad_sum };
+	static const char *const names[] = { "m", "v", "ema", "grad_sum" };
 	int n = 0;
 
 	for (int i = 0; i < 4; i++)
@@ -321,11 +333,12 @@ cg_status cg_optim_save(cg_optim *o, cg_writer *w, const char *prefix)
 
 	snprintf(key, sizeof(key), "%sstate", prefix);
 	snprintf(value, sizeof(value), "%d %llu %llu", o->config.kind, (unsigned long long)o->runs,
-		 (unsigned long long)o->updates);
+		(unsigned long long)o->updates);
 	TRY(cg_writer_meta(w, key, value));
 	for (int i = 0; i < n; i++) {
 		void *host = malloc(array[i]->bytes);
-		cg_status status = host ? cg_array_read(array[i], host, array[i]->bytes) : CG_ERR_HOST_MEMORY;
+		cg_status status =
+			host ? cg_array_read(array[i], host, array[i]->bytes) : CG_ERR_HOST_MEMORY;
 
 		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
 		if (status == CG_OK)
@@ -343,9 +356,11 @@ static cg_status load_moment(cg_ctx *ctx, cg_file *f, const char *key, cg_array 
 	void *host;
 	cg_status status;
 
-	if (i < 0 || cg_file_dtype(f, i) != CG_FLOAT32 || cg_file_shape(f, i, shape) != 1 || shape[0] != a->count)
-		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: missing, or not of the %lld elements of this optimiser", key,
-				(long long)a->count);
+	if (i < 0 || cg_file_dtype(f, i) != CG_FLOAT32 || cg_file_shape(f, i, shape) != 1 ||
+		shape[0] != a->count)
+		return cg__fail(ctx, CG_ERR_MISMATCH,
+			"%s: missing, or not of the %lld elements of this optimiser", key,
+			(long long)a->count);
 	host = malloc(a->bytes);
 	status = host ? cg_file_read(f, i, host, a->bytes) : CG_ERR_HOST_MEMORY;
 	if (status == CG_OK)

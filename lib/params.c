@@ -13,21 +13,24 @@ size_t cg_dtype_size(cg_dtype type)
 	return type == CG_UINT8 ? 1 : 4;
 }
 
-static cg_array *describe(cg_ctx *ctx, const char *name, cg_dtype type, int ndim, const int64_t *shape)
+static cg_array *describe(
+	cg_ctx *ctx, const char *name, cg_dtype type, int ndim, const int64_t *shape)
 {
 	cg_array *a;
 	int64_t n = 1;
 
 	for (int i = 0; i < ndim && i < CG_MAX_DIM; i++) {
 		if (shape[i] < 1 || n > INT32_MAX / shape[i]) {
-			cg__fail(ctx, CG_ERR_SHAPE, "%s: dimension %d is %lld (an array has 1 to 2^31-1 elements)", name, i,
-				 (long long)shape[i]);
+			cg__fail(ctx, CG_ERR_SHAPE,
+				"%s: dimension %d is %lld (an array has 1 to 2^31-1 elements)",
+				name, i, (long long)shape[i]);
 			return NULL;
 		}
 		n *= shape[i];
 	}
 	if (ndim < 1 || ndim > CG_MAX_DIM) {
-		cg__fail(ctx, CG_ERR_SHAPE, "%s: %d dimensions, expected 1 to %d", name, ndim, CG_MAX_DIM);
+		cg__fail(ctx, CG_ERR_SHAPE, "%s: %d dimensions, expected 1 to %d", name, ndim,
+			CG_MAX_DIM);
 		return NULL;
 	}
 	a = calloc(1, sizeof(*a));
@@ -78,9 +81,11 @@ void cg_array_free(cg_array *a)
 static cg_status check_transfer(const cg_array *a, size_t bytes)
 {
 	if (a->mem == NULL)
-		return cg__fail(a->ctx, CG_ERR_STATE, "%s: not allocated (cg_params_init comes first)", a->name);
+		return cg__fail(a->ctx, CG_ERR_STATE,
+			"%s: not allocated (cg_params_init comes first)", a->name);
 	if (bytes != a->bytes)
-		return cg__fail(a->ctx, CG_ERR_ARGUMENT, "%s: %zu bytes given, it has %zu", a->name, bytes, a->bytes);
+		return cg__fail(a->ctx, CG_ERR_ARGUMENT, "%s: %zu bytes given, it has %zu", a->name,
+			bytes, a->bytes);
 	return CG_OK;
 }
 
@@ -146,13 +151,15 @@ void cg_params_free(cg_params *p)
 	free(p);
 }
 
-cg_array *cg_params_add(cg_params *p, const char *name, int ndim, const int64_t *shape, cg_init init, unsigned flags)
+cg_array *cg_params_add(cg_params *p, const char *name, int ndim, const int64_t *shape,
+	cg_init init, unsigned flags)
 {
 	cg_array *a;
 
 	if (p->ready || cg_params_find(p, name) != NULL) {
 		cg__fail(p->ctx, CG_ERR_STATE, "%s: %s", name,
-			 p->ready ? "added after cg_params_init" : "there is a parameter of this name already");
+			p->ready ? "added after cg_params_init"
+				 : "there is a parameter of this name already");
 		return NULL;
 	}
 	if (p->count == p->size) {
@@ -221,8 +228,8 @@ static void philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
 	memcpy(out, counter, 4 * sizeof(*out));
 	for (int i = 0; i < 10; i++) {
 		uint64_t a = (uint64_t)0xD2511F53u * out[0], b = (uint64_t)0xCD9E8D57u * out[2];
-		uint32_t next[4] = {(uint32_t)(b >> 32) ^ out[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ out[3] ^ k1,
-				    (uint32_t)a};
+		uint32_t next[4] = { (uint32_t)(b >> 32) ^ out[1] ^ k0, (uint32_t)b,
+			(uint32_t)(a >> 32) ^ out[3] ^ k1, (uint32_t)a };
 
 		memcpy(out, next, sizeof(next));
 		k0 += 0x9E3779B9u;
@@ -285,28 +292,21 @@ static void fans(const cg_array *a, double *in, double *out)
 static void draw_values(const cg_array *a, uint64_t seed, float *value)
 {
 	uint64_t h = hash_name(a->name);
-	struct draw d = {{(uint32_t)seed, (uint32_t)(seed >> 32)}, {0, 0, (uint32_t)h, (uint32_t)(h >> 32)}};
+	struct draw d = { { (uint32_t)seed, (uint32_t)(seed >> 32) },
+		{ 0, 0, (uint32_t)h, (uint32_t)(h >> 32) } };
 	double in, out, u[2];
 
 	fans(a, &in, &out);
 	for (int64_t i = 0; i < a->count; i++)
 		switch (a->init) {
-		case CG_INIT_ZERO:
-			value[i] = 0;
-			break;
-		case CG_INIT_ONE:
-			value[i] = 1;
-			break;
-		case CG_INIT_HE_NORMAL:
-			value[i] = (float)(sqrt(2 / in) * normal(&d));
-			break;
+		case CG_INIT_ZERO: value[i] = 0; break;
+		case CG_INIT_ONE: value[i] = 1; break;
+		case CG_INIT_HE_NORMAL: value[i] = (float)(sqrt(2 / in) * normal(&d)); break;
 		case CG_INIT_GLOROT_UNIFORM:
 			uniforms(&d, u);
 			value[i] = (float)(sqrt(6 / (in + out)) * (2 * u[1] - 1));
 			break;
-		case CG_INIT_TRUNC_NORMAL:
-			value[i] = (float)(.02 * truncated(&d));
-			break;
+		case CG_INIT_TRUNC_NORMAL: value[i] = (float)(.02 * truncated(&d)); break;
 		}
 }
 
@@ -328,8 +328,8 @@ static cg_status allocate_all(cg_params *p)
 	if (p->weights == NULL)
 		return cg_error_status(p->ctx);
 	for (int i = 0; i < p->count; i++)
-		TRY(cg__mem_sub(p->ctx, p->weights->mem, (size_t)p->array[i]->offset * 4, p->array[i]->bytes,
-				&p->array[i]->mem));
+		TRY(cg__mem_sub(p->ctx, p->weights->mem, (size_t)p->array[i]->offset * 4,
+			p->array[i]->bytes, &p->array[i]->mem));
 	p->ready = true;
 	return CG_OK;
 }
@@ -383,6 +383,7 @@ cg_status cg_params_read_grad(cg_params *p, const cg_array *a, void *host, size_
 	if (a->params != p || a->grad_offset < 0 || p->grads == NULL || p->grads->mem == NULL)
 		return cg__fail(p->ctx, CG_ERR_STATE, "%s: there is no gradient yet", a->name);
 	if (bytes != a->bytes)
-		return cg__fail(p->ctx, CG_ERR_ARGUMENT, "%s: %zu bytes given, it has %zu", a->name, bytes, a->bytes);
+		return cg__fail(p->ctx, CG_ERR_ARGUMENT, "%s: %zu bytes given, it has %zu", a->name,
+			bytes, a->bytes);
 	return cg__mem_read(p->ctx, p->grads->mem, (size_t)a->grad_offset * 4, host, bytes);
 }

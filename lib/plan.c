@@ -43,7 +43,7 @@ static cg_status emit_all(cg_plan *p)
 		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
 	drop_unused_aux(p->graph, needed);
 	for (int i = 0; i < p->graph->count && status == CG_OK; i++) {
-		struct cg__emit e = {p, p->graph->node[i]};
+		struct cg__emit e = { p, p->graph->node[i] };
 
 		if (!needed[i] || (e.node->op->flags & (CG__LEAF | CG__VIEW | CG__AUX)))
 			continue;
@@ -73,8 +73,9 @@ static int slot_for(cg_plan *p, const cg_tensor *root, int launch)
 
 	if (s < 0) {
 		s = p->slot_of[root->id] = p->slots++;
-		p->slot[s] = (struct cg__slot){.bytes = (size_t)cg__count(root) * cg_dtype_size(root->dtype),
-					       .first = launch};
+		p->slot[s] = (struct cg__slot){ .bytes = (size_t)cg__count(root) *
+				cg_dtype_size(root->dtype),
+			.first = launch };
 	}
 	return s;
 }
@@ -117,14 +118,14 @@ static void share_in_place(cg_plan *p)
 		x = cg__root(y->src[0]);
 		from = p->slot_of[x->id];
 		to = p->slot_of[y->id];
-		if (from < 0 || to < 0 || from == to || p->slot[from].last != l || p->slot[to].first != l ||
-		    p->slot[from].bytes != p->slot[to].bytes)
+		if (from < 0 || to < 0 || from == to || p->slot[from].last != l ||
+			p->slot[to].first != l || p->slot[from].bytes != p->slot[to].bytes)
 			continue;
 		p->slot[from].last = p->slot[to].last;
 		for (int i = 0; i < p->graph->count + p->temps; i++)
 			if (p->slot_of[i] == to)
 				p->slot_of[i] = from;
-		p->slot[to] = (struct cg__slot){.bytes = 0, .first = -1, .last = -1};
+		p->slot[to] = (struct cg__slot){ .bytes = 0, .first = -1, .last = -1 };
 	}
 }
 
@@ -137,9 +138,10 @@ static cg_status mark_kept(cg_plan *p, cg_tensor *const *out, int count)
 		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
 	for (int i = 0; i < count; i++) {
 		if (out[i] == NULL)
-			return CG_ERR_ARGUMENT;	/* recorded where it became NULL */
+			return CG_ERR_ARGUMENT; /* recorded where it became NULL */
 		if (out[i]->graph != p->graph)
-			return cg__fail(p->ctx, CG_ERR_ARGUMENT, "plan: an output of another graph");
+			return cg__fail(
+				p->ctx, CG_ERR_ARGUMENT, "plan: an output of another graph");
 		p->keep[out[i]->id] = true;
 	}
 	for (int i = 0; i < p->graph->effects; i++)
@@ -167,7 +169,8 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 		unshared += p->slot[i].bytes;
 	if (!p->ctx->env.guard_on)
 		share_in_place(p);
-	TRY(cg__layout_slots(p->ctx, p->slot, p->slots, d->align_bytes, d->max_alloc_bytes, &p->layout));
+	TRY(cg__layout_slots(
+		p->ctx, p->slot, p->slots, d->align_bytes, d->max_alloc_bytes, &p->layout));
 	p->layout.unshared = unshared;
 	return CG_OK;
 }
@@ -257,7 +260,8 @@ static cg_status allocate_banks(cg_plan *p)
 	for (int i = 0; i < p->slots; i++) {
 		size_t at = own ? guard : p->slot[i].offset;
 
-		TRY(cg__mem_sub(p->ctx, p->bank[own ? i : p->slot[i].bank], at, p->slot[i].bytes, &p->sub[i]));
+		TRY(cg__mem_sub(p->ctx, p->bank[own ? i : p->slot[i].bank], at, p->slot[i].bytes,
+			&p->sub[i]));
 	}
 	return CG_OK;
 }
@@ -269,14 +273,15 @@ static cg_status place_gradients(cg_plan *p)
 	if (params == NULL)
 		return CG_OK;
 	if (!params->ready)
-		return cg__fail(p->ctx, CG_ERR_STATE, "plan: cg_params_init comes before the first run");
+		return cg__fail(
+			p->ctx, CG_ERR_STATE, "plan: cg_params_init comes before the first run");
 	TRY(cg__params_alloc_grads(params));
 	for (int i = 0; i < p->graph->count; i++) {
 		const cg_tensor *t = p->graph->node[i];
 
 		if (t->grad_slot >= 0)
-			TRY(cg__mem_sub(p->ctx, params->grads->mem, (size_t)t->grad_slot * 4, (size_t)cg__count(t) * 4,
-					&p->grad_sub[i]));
+			TRY(cg__mem_sub(p->ctx, params->grads->mem, (size_t)t->grad_slot * 4,
+				(size_t)cg__count(t) * 4, &p->grad_sub[i]));
 	}
 	return CG_OK;
 }
@@ -299,25 +304,20 @@ static cg_status set_arg(cg_plan *p, struct cg__launch *l, int i)
 	cl_int code;
 
 	switch (a->kind) {
-	case CG__INT:
-		code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(a->i), &a->i);
-		break;
-	case CG__FLOAT:
-		code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(a->f), &a->f);
-		break;
-	case CG__LOCAL:
-		code = clSetKernelArg(l->kernel, (cl_uint)i, (size_t)a->i, NULL);
-		break;
+	case CG__INT: code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(a->i), &a->i); break;
+	case CG__FLOAT: code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(a->f), &a->f); break;
+	case CG__LOCAL: code = clSetKernelArg(l->kernel, (cl_uint)i, (size_t)a->i, NULL); break;
 	default:
 		mem = a->t ? cg__plan_mem(p, a->t) : NULL;
 		if (a->t && mem == NULL)
-			return cg__fail(p->ctx, CG_ERR_STATE, "%s, argument %d: %s has no memory yet (cg_params_init?)",
-					l->name, i, a->t->name);
+			return cg__fail(p->ctx, CG_ERR_STATE,
+				"%s, argument %d: %s has no memory yet (cg_params_init?)", l->name,
+				i, a->t->name);
 		code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(mem), &mem);
 	}
 	if (code != CL_SUCCESS)
-		return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s.cl: %s, argument %d: %s", l->file, l->name, i,
-				cg__cl_error_name(code));
+		return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s.cl: %s, argument %d: %s", l->file,
+			l->name, i, cg__cl_error_name(code));
 	return CG_OK;
 }
 
@@ -338,7 +338,7 @@ cg_status cg_plan_prepare(cg_plan *p)
 	TRY(p->failed);
 	if (p->prepared)
 		return CG_OK;
-	p->failed = CG_ERR_STATE;	/* half prepared is not usable */
+	p->failed = CG_ERR_STATE; /* half prepared is not usable */
 	TRY(allocate_banks(p));
 	TRY(place_gradients(p));
 	for (int i = 0; i < p->launches; i++)
@@ -356,11 +356,11 @@ static cg_status enqueue_kernel(cg_plan *p, struct cg__launch *l)
 	cl_int code = CL_OUT_OF_RESOURCES;
 
 	if (!cg__fault(p->ctx, CG__FAULT_LAUNCH))
-		code = clEnqueueNDRangeKernel(p->ctx->queue, l->kernel, (cl_uint)l->range.ndim, NULL, l->range.global,
-					      local, 0, NULL, NULL);
+		code = clEnqueueNDRangeKernel(p->ctx->queue, l->kernel, (cl_uint)l->range.ndim,
+			NULL, l->range.global, local, 0, NULL, NULL);
 	if (code != CL_SUCCESS)
-		return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s (%s.cl, kernel %s): %s", l->node->op->name, l->file, l->name,
-				cg__cl_error_name(code));
+		return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s (%s.cl, kernel %s): %s",
+			l->node->op->name, l->file, l->name, cg__cl_error_name(code));
 	return CG_OK;
 }
 
@@ -370,14 +370,15 @@ static cg_status enqueue(cg_plan *p, struct cg__launch *l)
 
 	p->ctx->stats.launches++;
 	switch (l->kind) {
-	case CG__KERNEL:
-		return enqueue_kernel(p, l);
+	case CG__KERNEL: return enqueue_kernel(p, l);
 	case CG__CALL:
 		if (cg__fault(p->ctx, CG__FAULT_LAUNCH))
-			return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s: failed as CG_FAULT asks", l->name);
+			return cg__fail(
+				p->ctx, CG_ERR_LAUNCH, "%s: failed as CG_FAULT asks", l->name);
 		return l->fn(p->ctx, l->blob, l->mem);
 	case CG__ZERO:
-		return cg__mem_fill(p->ctx, cg__plan_mem(p, t), 0, (size_t)cg__count(t) * cg_dtype_size(t->dtype), 0);
+		return cg__mem_fill(p->ctx, cg__plan_mem(p, t), 0,
+			(size_t)cg__count(t) * cg_dtype_size(t->dtype), 0);
 	}
 	return CG_OK;
 }
@@ -396,8 +397,8 @@ static cg_status run_one(cg_plan *p, int i)
 	if (env->sync_on || env->guard_on || env->nan_on) {
 		code = clFinish(p->ctx->queue);
 		if (code != CL_SUCCESS)
-			return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s (kernel %s): %s", l->node->op->name, l->name,
-					cg__cl_error_name(code));
+			return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s (kernel %s): %s",
+				l->node->op->name, l->name, cg__cl_error_name(code));
 		TRY(cg__check_launch(p, i));
 	}
 	return CG_OK;
@@ -439,9 +440,11 @@ cg_status cg_plan_read(cg_plan *p, const cg_tensor *x, void *host, size_t bytes)
 	size_t size = (size_t)cg__count(x) * cg_dtype_size(x->dtype);
 
 	if (!p->prepared || x->graph != p->graph || x->id >= p->graph->count || !p->keep[x->id])
-		return cg__fail(p->ctx, CG_ERR_STATE, "plan: %s is no output of a plan that has run", x->name);
+		return cg__fail(p->ctx, CG_ERR_STATE,
+			"plan: %s is no output of a plan that has run", x->name);
 	if (bytes != size)
-		return cg__fail(p->ctx, CG_ERR_ARGUMENT, "plan: %zu bytes given, %s has %zu", bytes, x->name, size);
+		return cg__fail(p->ctx, CG_ERR_ARGUMENT, "plan: %zu bytes given, %s has %zu", bytes,
+			x->name, size);
 	return cg__mem_read(p->ctx, cg__plan_mem(p, x), 0, host, bytes);
 }
 
@@ -467,7 +470,7 @@ static uint64_t bytes_touched(const struct cg__launch *l)
 	for (int i = 0; i < l->args; i++)
 		if (l->arg[i].kind <= CG__UPDATE && l->arg[i].t)
 			n += (uint64_t)cg__count(l->arg[i].t) * cg_dtype_size(l->arg[i].t->dtype) *
-			     (l->arg[i].kind == CG__UPDATE ? 2 : 1);
+				(l->arg[i].kind == CG__UPDATE ? 2 : 1);
 	return n;
 }
 
@@ -475,8 +478,8 @@ void cg_plan_dump(const cg_plan *p, FILE *f)
 {
 	double total = 0;
 
-	fprintf(f, "%5s %-16s %-24s %-20s %-22s %9s %9s %8s %8s\n", "#", "op", "name", "shape", "kernel", "KiB", "us",
-		"GFLOP/s", "GB/s");
+	fprintf(f, "%5s %-16s %-24s %-20s %-22s %9s %9s %8s %8s\n", "#", "op", "name", "shape",
+		"kernel", "KiB", "us", "GFLOP/s", "GB/s");
 	for (int i = 0; i < p->launches; i++) {
 		const struct cg__launch *l = &p->launch[i];
 		char shape[64];
@@ -485,13 +488,13 @@ void cg_plan_dump(const cg_plan *p, FILE *f)
 		fprintf(f, "%5d %-16s %-24s %-20s %-22s %9.1f", i, l->node->op->name, l->node->name,
 			cg__shape_text(l->node, shape), l->name, (double)bytes / 1024);
 		if (l->seconds > 0)
-			fprintf(f, " %9.1f %8.1f %8.1f", 1e6 * l->seconds, 1e-9 * l->flops / l->seconds,
-				1e-9 * (double)bytes / l->seconds);
+			fprintf(f, " %9.1f %8.1f %8.1f", 1e6 * l->seconds,
+				1e-9 * l->flops / l->seconds, 1e-9 * (double)bytes / l->seconds);
 		fputc('\n', f);
 		total += l->seconds;
 	}
-	fprintf(f, "%d launches, arena %.1f MiB (%.1f MiB unshared)", p->launches, (double)p->layout.peak / 1048576,
-		(double)p->layout.unshared / 1048576);
+	fprintf(f, "%d launches, arena %.1f MiB (%.1f MiB unshared)", p->launches,
+		(double)p->layout.peak / 1048576, (double)p->layout.unshared / 1048576);
 	if (total > 0)
 		fprintf(f, ", %.2f ms", 1e3 * total);
 	fputc('\n', f);

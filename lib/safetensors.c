@@ -18,7 +18,7 @@ struct cg_file {
 	cg_ctx *ctx;
 	char *path;
 	FILE *f;
-	uint64_t data;		/* where the data begins */
+	uint64_t data; /* where the data begins */
 	uint64_t data_bytes;
 	struct cg__file_entry *entry;
 	int count, size;
@@ -30,7 +30,7 @@ struct cg_file {
 
 struct json {
 	const char *at, *end;
-	const char *error;	/* the first thing that is wrong */
+	const char *error; /* the first thing that is wrong */
 };
 
 static bool wrong(struct json *j, const char *what)
@@ -65,8 +65,10 @@ static bool hex(struct json *j, unsigned *code)
 	*code = 0;
 	for (int i = 0; i < 4; i++, j->at++) {
 		char c = j->at < j->end ? *j->at : '\0';
-		int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-					: c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		int digit = c >= '0' && c <= '9' ? c - '0'
+			: c >= 'a' && c <= 'f'   ? c - 'a' + 10
+			: c >= 'A' && c <= 'F'   ? c - 'A' + 10
+						 : -1;
 
 		if (digit < 0)
 			return wrong(j, "a bad \\u escape");
@@ -101,7 +103,7 @@ static bool string(struct json *j, char *out, size_t size)
 	if (!need(j, '"'))
 		return false;
 	while (j->at < j->end && *j->at != '"') {
-		char piece[3] = {*j->at++};
+		char piece[3] = { *j->at++ };
 		int length = 1;
 
 		if (piece[0] == '\\') {
@@ -170,7 +172,7 @@ static bool dtype_of(struct json *j, const char *name, cg_dtype *type)
 
 static bool parse_tensor(struct json *j, struct cg__file_entry *e)
 {
-	uint64_t n[CG_MAX_DIM], offset[2] = {0, 0};
+	uint64_t n[CG_MAX_DIM], offset[2] = { 0, 0 };
 	int dims = 0, offsets = 0;
 	char key[32], type[16] = "";
 
@@ -179,10 +181,11 @@ static bool parse_tensor(struct json *j, struct cg__file_entry *e)
 	do {
 		if (!string(j, key, sizeof(key)) || !need(j, ':'))
 			return false;
-		if (strcmp(key, "dtype") == 0 ? !string(j, type, sizeof(type))
-		    : strcmp(key, "shape") == 0 ? !numbers(j, n, CG_MAX_DIM, &dims)
-		    : strcmp(key, "data_offsets") == 0 ? !numbers(j, offset, 2, &offsets)
-		    : !wrong(j, "a tensor has an unknown key"))
+		if (strcmp(key, "dtype") == 0               ? !string(j, type, sizeof(type))
+				: strcmp(key, "shape") == 0 ? !numbers(j, n, CG_MAX_DIM, &dims)
+				: strcmp(key, "data_offsets") == 0
+				? !numbers(j, offset, 2, &offsets)
+				: !wrong(j, "a tensor has an unknown key"))
 			return false;
 	} while (eat(j, ','));
 	if (offsets != 2 || !dtype_of(j, type, &e->dtype))
@@ -190,7 +193,7 @@ static bool parse_tensor(struct json *j, struct cg__file_entry *e)
 	for (int i = 0; i < dims; i++)
 		e->shape[i] = n[i] <= INT32_MAX ? (int64_t)n[i] : -1;
 	if (dims == 0)
-		e->shape[dims++] = 1;	/* a scalar */
+		e->shape[dims++] = 1; /* a scalar */
 	e->ndim = dims;
 	e->begin = offset[0];
 	e->end = offset[1];
@@ -207,13 +210,14 @@ static bool parse_meta(struct json *j, cg_file *f)
 		char key[CG__FILE_NAME], value[65536];
 		struct cg__file_meta *bigger;
 
-		if (!string(j, key, sizeof(key)) || !need(j, ':') || !string(j, value, sizeof(value)))
+		if (!string(j, key, sizeof(key)) || !need(j, ':') ||
+			!string(j, value, sizeof(value)))
 			return false;
 		bigger = realloc(f->meta, ((size_t)f->metas + 1) * sizeof(*bigger));
 		if (bigger == NULL)
 			return wrong(j, "out of host memory");
 		f->meta = bigger;
-		f->meta[f->metas] = (struct cg__file_meta){strdup(key), strdup(value)};
+		f->meta[f->metas] = (struct cg__file_meta){ strdup(key), strdup(value) };
 		f->metas++;
 	} while (eat(j, ','));
 	return need(j, '}');
@@ -261,7 +265,8 @@ static bool parse_tensors(struct json *j, cg_file *f)
 
 static bool parse_header(struct json *j, cg_file *f)
 {
-	return parse_tensors(j, f) && (peek(j) == '\0' || wrong(j, "there is something after the header's end"));
+	return parse_tensors(j, f) &&
+		(peek(j) == '\0' || wrong(j, "there is something after the header's end"));
 }
 
 static cg_status check_entry(cg_file *f, const struct cg__file_entry *e)
@@ -270,15 +275,19 @@ static cg_status check_entry(cg_file *f, const struct cg__file_entry *e)
 
 	for (int i = 0; i < e->ndim; i++) {
 		if (e->shape[i] < 1 || n > INT32_MAX * (uint64_t)4 / (uint64_t)e->shape[i])
-			return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s: dimension %d is not usable", f->path, e->name, i);
+			return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s: dimension %d is not usable",
+				f->path, e->name, i);
 		n *= (uint64_t)e->shape[i];
 	}
 	if (e->begin > e->end || e->end - e->begin != n)
-		return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s: %llu bytes, its shape needs %llu", f->path, e->name,
-				(unsigned long long)(e->end - e->begin), (unsigned long long)n);
+		return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s: %llu bytes, its shape needs %llu",
+			f->path, e->name, (unsigned long long)(e->end - e->begin),
+			(unsigned long long)n);
 	if (e->end > f->data_bytes)
-		return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s: ends at byte %llu of the data, the file has %llu (cut short?)",
-				f->path, e->name, (unsigned long long)e->end, (unsigned long long)f->data_bytes);
+		return cg__fail(f->ctx, CG_ERR_FORMAT,
+			"%s: %s: ends at byte %llu of the data, the file has %llu (cut short?)",
+			f->path, e->name, (unsigned long long)e->end,
+			(unsigned long long)f->data_bytes);
 	return CG_OK;
 }
 
@@ -289,16 +298,18 @@ static cg_status read_header(cg_file *f)
 	unsigned char raw[8];
 	uint64_t length = 0;
 	struct stat st;
-	struct json j = {0};
+	struct json j = { 0 };
 	char *text;
 
 	if (fstat(fileno(f->f), &st) != 0 || fread(raw, 1, 8, f->f) != 8)
-		return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: too short for a safetensors file", f->path);
+		return cg__fail(
+			f->ctx, CG_ERR_FORMAT, "%s: too short for a safetensors file", f->path);
 	for (int i = 7; i >= 0; i--)
 		length = length << 8 | raw[i];
 	if (length > MAX_HEADER || length + 8 > (uint64_t)st.st_size)
-		return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: the header would be %llu bytes of a file of %llu", f->path,
-				(unsigned long long)length, (unsigned long long)st.st_size);
+		return cg__fail(f->ctx, CG_ERR_FORMAT,
+			"%s: the header would be %llu bytes of a file of %llu", f->path,
+			(unsigned long long)length, (unsigned long long)st.st_size);
 	f->data = 8 + length;
 	f->data_bytes = (uint64_t)st.st_size - f->data;
 	text = malloc((size_t)length + 1);
@@ -388,9 +399,10 @@ cg_status cg_file_read(cg_file *f, int i, void *host, size_t bytes)
 	const struct cg__file_entry *e = &f->entry[i];
 
 	if (bytes != e->end - e->begin)
-		return cg__fail(f->ctx, CG_ERR_ARGUMENT, "%s: %s: %zu bytes given, it has %llu", f->path, e->name, bytes,
-				(unsigned long long)(e->end - e->begin));
-	if (fseeko(f->f, (off_t)(f->data + e->begin), SEEK_SET) != 0 || fread(host, 1, bytes, f->f) != bytes)
+		return cg__fail(f->ctx, CG_ERR_ARGUMENT, "%s: %s: %zu bytes given, it has %llu",
+			f->path, e->name, bytes, (unsigned long long)(e->end - e->begin));
+	if (fseeko(f->f, (off_t)(f->data + e->begin), SEEK_SET) != 0 ||
+		fread(host, 1, bytes, f->f) != bytes)
 		return cg__fail(f->ctx, CG_ERR_FILE, "%s: %s: cannot be read", f->path, e->name);
 	return CG_OK;
 }

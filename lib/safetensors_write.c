@@ -64,13 +64,13 @@ cg_status cg_writer_meta(cg_writer *w, const char *key, const char *value)
 	if (bigger == NULL)
 		return no_memory(w);
 	w->meta = bigger;
-	w->meta[w->metas] = (struct cg__file_meta){strdup(key), strdup(value)};
+	w->meta[w->metas] = (struct cg__file_meta){ strdup(key), strdup(value) };
 	w->metas++;
 	return w->meta[w->metas - 1].key && w->meta[w->metas - 1].value ? CG_OK : no_memory(w);
 }
 
-cg_status cg_writer_add(cg_writer *w, const char *name, cg_dtype type, int ndim, const int64_t *shape,
-			const void *host)
+cg_status cg_writer_add(cg_writer *w, const char *name, cg_dtype type, int ndim,
+	const int64_t *shape, const void *host)
 {
 	struct item *bigger = realloc(w->item, ((size_t)w->count + 1) * sizeof(*bigger));
 	struct item *item;
@@ -82,7 +82,8 @@ cg_status cg_writer_add(cg_writer *w, const char *name, cg_dtype type, int ndim,
 	item = &w->item[w->count];
 	memset(item, 0, sizeof(*item));
 	if (strlen(name) >= CG__FILE_NAME || ndim < 1 || ndim > CG_MAX_DIM)
-		return cg__fail(w->ctx, CG_ERR_ARGUMENT, "%s: %s: name or shape cannot be written", w->path, name);
+		return cg__fail(w->ctx, CG_ERR_ARGUMENT, "%s: %s: name or shape cannot be written",
+			w->path, name);
 	strcpy(item->entry.name, name);
 	item->entry.dtype = type;
 	item->entry.ndim = ndim;
@@ -115,7 +116,9 @@ static void write_string(FILE *f, const char *s)
 
 static void write_header(const cg_writer *w, FILE *f)
 {
-	static const char *const type[] = {[CG_FLOAT32] = "F32", [CG_INT32] = "I32", [CG_UINT8] = "U8"};
+	static const char *const type[] = {
+		[CG_FLOAT32] = "F32", [CG_INT32] = "I32", [CG_UINT8] = "U8"
+	};
 
 	fputs("{\"__metadata__\":{", f);
 	for (int i = 0; i < w->metas; i++) {
@@ -133,16 +136,17 @@ static void write_header(const cg_writer *w, FILE *f)
 		fprintf(f, ":{\"dtype\":\"%s\",\"shape\":[", type[e->dtype]);
 		for (int d = 0; d < e->ndim; d++)
 			fprintf(f, "%s%lld", d ? "," : "", (long long)e->shape[d]);
-		fprintf(f, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)e->begin, (unsigned long long)e->end);
+		fprintf(f, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)e->begin,
+			(unsigned long long)e->end);
 	}
 	fputc('}', f);
-	while (ftello(f) % 8 != 0)	/* the data begins aligned */
+	while (ftello(f) % 8 != 0) /* the data begins aligned */
 		fputc(' ', f);
 }
 
 static bool write_all(const cg_writer *w, FILE *f)
 {
-	unsigned char raw[8] = {0};
+	unsigned char raw[8] = { 0 };
 	uint64_t length;
 	off_t end;
 
@@ -181,7 +185,7 @@ cg_status cg_writer_close(cg_writer *w)
 			good = false;
 		if (!good || rename(temporary, w->path) != 0) {
 			status = cg__fail(w->ctx, CG_ERR_FILE, "%s: cannot be written: %s", w->path,
-					  f ? strerror(errno) : "cannot open");
+				f ? strerror(errno) : "cannot open");
 			remove(temporary);
 		}
 	}

@@ -7,22 +7,21 @@
 #include <string.h>
 
 /* name in a tune file, field */
-#define FIELDS(X) \
-	X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit)
+#define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit)
 
 /* A device is a difference laid over the generic row: fields of -1 keep what was there. */
 struct row {
-	const char *vendor;	/* a part of the platform's or device's vendor, "" for any */
-	bool cpu, gpu;		/* device types it is for */
+	const char *vendor; /* a part of the platform's or device's vendor, "" for any */
+	bool cpu, gpu; /* device types it is for */
 	int group, warp, groups_per_unit;
 };
 
 static const struct row rows[] = {
-	{"", true, false, 64, 1, 64},
-	{"", false, true, 256, 1, 16},
-	{"NVIDIA", false, true, 256, 32, 16},
-	{"Advanced Micro", false, true, 256, 64, 16},
-	{"Intel", false, true, 128, 8, 16},
+	{ "", true, false, 64, 1, 64 },
+	{ "", false, true, 256, 1, 16 },
+	{ "NVIDIA", false, true, 256, 32, 16 },
+	{ "Advanced Micro", false, true, 256, 64, 16 },
+	{ "Intel", false, true, 128, 8, 16 },
 };
 
 static cg_status read_file(cg_ctx *ctx, const char *path, struct cg__tune *t)
@@ -39,14 +38,13 @@ static cg_status read_file(cg_ctx *ctx, const char *path, struct cg__tune *t)
 		if (line[0] == '#' || line[0] == '\n')
 			continue;
 		if (sscanf(line, "%63s %d", name, &value) != 2)
-			status = cg__fail(ctx, CG_ERR_FORMAT, "%s:%d: expected `name value`", path, number);
-#define X(field) \
-		else if (strcmp(name, #field) == 0) \
-			t->field = value;
+			status = cg__fail(
+				ctx, CG_ERR_FORMAT, "%s:%d: expected `name value`", path, number);
+#define X(field) else if (strcmp(name, #field) == 0) t->field = value;
 		FIELDS(X)
 #undef X
-		else
-			status = cg__fail(ctx, CG_ERR_FORMAT, "%s:%d: unknown parameter %s", path, number, name);
+		else status = cg__fail(
+			ctx, CG_ERR_FORMAT, "%s:%d: unknown parameter %s", path, number, name);
 	}
 	fclose(f);
 	return status;

@@ -21,7 +21,7 @@ static double run(cg_stats *stats, cg_status *status)
 	cg_plan *p;
 
 	cg_open(NULL, &ctx);
-	a = cg_array_new(ctx, "a", CG_FLOAT32, 1, (int64_t[]){1});
+	a = cg_array_new(ctx, "a", CG_FLOAT32, 1, (int64_t[]){ 1 });
 	cg_array_write(a, &value, 4);
 	g = cg_graph_new(ctx, CG_INFER);
 	t = cg_scale(cg_use(g, a), 2);
@@ -89,9 +89,11 @@ static void test_cache(void)
 	cg_stats s;
 	cg_status status;
 
-	ok(run(&s, &status) == 6 && s.builds == 1 && s.cache_hits == 0, "an empty cache: built from source");
+	ok(run(&s, &status) == 6 && s.builds == 1 && s.cache_hits == 0,
+		"an empty cache: built from source");
 	ok(each_file(leave) == 1, "one binary is kept");
-	ok(run(&s, &status) == 6 && s.builds == 0 && s.cache_hits == 1, "the second time the binary is used");
+	ok(run(&s, &status) == 6 && s.builds == 0 && s.cache_hits == 1,
+		"the second time the binary is used");
 	each_file(flip_a_byte);
 	ok(run(&s, &status) == 6 && s.builds == 1, "a damaged binary is not trusted");
 	ok(run(&s, &status) == 6 && s.builds == 0, "and was replaced");
@@ -102,7 +104,8 @@ static void test_cache(void)
 	unsetenv("CG_BUILD");
 	each_file(drop);
 	setenv("CG_CACHE", "off", 1);
-	ok(run(&s, &status) == 6 && s.builds == 1 && each_file(leave) == 0, "CG_CACHE=off keeps nothing");
+	ok(run(&s, &status) == 6 && s.builds == 1 && each_file(leave) == 0,
+		"CG_CACHE=off keeps nothing");
 }
 
 static void write_text(const char *name, const char *text)
@@ -124,12 +127,15 @@ static void test_failures(void)
 	cg_status status;
 
 	cg_open(NULL, &ctx);
-	ok(cg__kernel_new(ctx, "ewise", NULL, "scale", 3, &k) == CG_ERR_BUILD && strstr(cg_error(ctx), "takes 4"),
-	   "a wrong number of arguments: %s", cg_error(ctx));
+	ok(cg__kernel_new(ctx, "ewise", NULL, "scale", 3, &k) == CG_ERR_BUILD &&
+			strstr(cg_error(ctx), "takes 4"),
+		"a wrong number of arguments: %s", cg_error(ctx));
 	cg_clear_error(ctx);
-	ok(cg__kernel_new(ctx, "ewise", NULL, "nothing", 3, &k) == CG_ERR_BUILD, "no such kernel: %s", cg_error(ctx));
+	ok(cg__kernel_new(ctx, "ewise", NULL, "nothing", 3, &k) == CG_ERR_BUILD,
+		"no such kernel: %s", cg_error(ctx));
 	cg_clear_error(ctx);
-	ok(cg__kernel_new(ctx, "nothing", NULL, "nothing", 3, &k) == CG_ERR_BUILD, "no such file: %s", cg_error(ctx));
+	ok(cg__kernel_new(ctx, "nothing", NULL, "nothing", 3, &k) == CG_ERR_BUILD,
+		"no such file: %s", cg_error(ctx));
 	cg_close(ctx);
 	write_text("common.cl", "\n");
 	write_text("ewise.cl", "__kernel void scale(\n\tnonsense);\n");
@@ -138,7 +144,8 @@ static void test_failures(void)
 	ok(status == CG_ERR_BUILD, "a kernel that does not compile");
 	cg_open(NULL, &ctx);
 	cg__kernel_new(ctx, "ewise", NULL, "scale", 4, &k);
-	ok(strstr(cg_error(ctx), "ewise.cl") != NULL, "the message names the file: %.60s", cg_error(ctx));
+	ok(strstr(cg_error(ctx), "ewise.cl") != NULL, "the message names the file: %.60s",
+		cg_error(ctx));
 	cg_close(ctx);
 	unsetenv("CG_CL_DIR");
 	setenv("CG_FAULT", "build:1", 1);
@@ -149,8 +156,8 @@ static void test_failures(void)
 	ok(cg_open(NULL, &ctx) == CG_ERR_ARGUMENT, "a bad environment variable: %s", cg_error(ctx));
 	cg_close(ctx);
 	unsetenv("CG_FAMILY");
-	ok(cg_open(&(cg_options){"no such device"}, &ctx) == CG_ERR_NO_DEVICE, "a device that is not there: %s",
-	   cg_error(ctx));
+	ok(cg_open(&(cg_options){ "no such device" }, &ctx) == CG_ERR_NO_DEVICE,
+		"a device that is not there: %s", cg_error(ctx));
 	cg_close(ctx);
 }
 

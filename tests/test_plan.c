@@ -10,7 +10,7 @@
 static bool overlap(const struct cg__slot *a, const struct cg__slot *b)
 {
 	return a->bank == b->bank && a->first <= b->last && b->first <= a->last &&
-	       a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+		a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
 /* Random lifetimes: no two things that live together share a byte, and the peak is at least what must live at once. */
@@ -24,10 +24,12 @@ static void test_layout(cg_ctx *ctx)
 
 	for (int i = 0; i < COUNT; i++) {
 		state = state * 6364136223846793005u + 1442695040888963407u;
-		slot[i] = (struct cg__slot){.bytes = 1 + (state >> 33) % 5000, .first = (int)(state >> 20) % 50};
+		slot[i] = (struct cg__slot){ .bytes = 1 + (state >> 33) % 5000,
+			.first = (int)(state >> 20) % 50 };
 		slot[i].last = slot[i].first + (int)(state >> 50) % 9;
 	}
-	ok(cg__layout_slots(ctx, slot, COUNT, 256, 40000, &layout) == CG_OK, "a layout of %d slots", COUNT);
+	ok(cg__layout_slots(ctx, slot, COUNT, 256, 40000, &layout) == CG_OK, "a layout of %d slots",
+		COUNT);
 	for (int i = 0; i < COUNT; i++) {
 		bad += slot[i].offset % 256 != 0 || slot[i].offset + slot[i].bytes > 40000;
 		for (int j = 0; j < i; j++)
@@ -42,11 +44,14 @@ static void test_layout(cg_ctx *ctx)
 		need = live > need ? live : need;
 	}
 	ok(layout.peak >= need && layout.peak < layout.unshared / 2 && layout.banks > 1,
-	   "peak %llu is between what lives at once (%llu) and half of the sum (%llu), in several banks",
-	   (unsigned long long)layout.peak, (unsigned long long)need, (unsigned long long)layout.unshared / 2);
+		"peak %llu is between what lives at once (%llu) and half of the sum (%llu), in "
+		"several banks",
+		(unsigned long long)layout.peak, (unsigned long long)need,
+		(unsigned long long)layout.unshared / 2);
 	slot[0].bytes = 40001;
-	ok(cg__layout_slots(ctx, slot, COUNT, 256, 40000, &layout) == CG_ERR_DEVICE_MEMORY && cg_error(ctx)[0],
-	   "a slot larger than a bank is refused: %s", cg_error(ctx));
+	ok(cg__layout_slots(ctx, slot, COUNT, 256, 40000, &layout) == CG_ERR_DEVICE_MEMORY &&
+			cg_error(ctx)[0],
+		"a slot larger than a bank is refused: %s", cg_error(ctx));
 	cg_clear_error(ctx);
 }
 
@@ -70,22 +75,27 @@ static void test_replay(cg_ctx *ctx)
 	for (int64_t i = 0; i < n; i++)
 		a[i] = (float)(i % 17) / 8 - 1;
 	cg_array_write(in, a, (size_t)n * 4);
-	ok(p && cg_plan_peak(p) < 3 * (uint64_t)n * 4 && cg_plan_unshared(p) >= 12 * (uint64_t)n * 4,
-	   "12 tensors in a row take the memory of at most two: %llu of %llu bytes",
-	   p ? (unsigned long long)cg_plan_peak(p) : 0, p ? (unsigned long long)cg_plan_unshared(p) : 0);
+	ok(p && cg_plan_peak(p) < 3 * (uint64_t)n * 4 &&
+			cg_plan_unshared(p) >= 12 * (uint64_t)n * 4,
+		"12 tensors in a row take the memory of at most two: %llu of %llu bytes",
+		p ? (unsigned long long)cg_plan_peak(p) : 0,
+		p ? (unsigned long long)cg_plan_unshared(p) : 0);
 	ok(cg_plan_run(p) == CG_OK && cg_plan_read(p, y, a, (size_t)n * 4) == CG_OK, "first run");
 	before = cg_get_stats(ctx);
 	for (int i = 0; i < 3; i++)
 		cg_plan_run(p);
 	after = cg_get_stats(ctx);
-	ok(after.allocations == before.allocations && after.builds == before.builds && after.waits == before.waits &&
-	   after.launches == before.launches + 3u * (unsigned)cg_plan_launches(p),
-	   "a replay allocates, builds and waits for nothing");
+	ok(after.allocations == before.allocations && after.builds == before.builds &&
+			after.waits == before.waits &&
+			after.launches == before.launches + 3u * (unsigned)cg_plan_launches(p),
+		"a replay allocates, builds and waits for nothing");
 	cg_plan_read(p, y, b, (size_t)n * 4);
 	ok(memcmp(a, b, (size_t)n * 4) == 0, "a replay has the same bits");
-	ok(cg_scale(y, 2) == NULL && cg_error_status(ctx) == CG_ERR_STATE, "a planned graph is closed: %s", cg_error(ctx));
+	ok(cg_scale(y, 2) == NULL && cg_error_status(ctx) == CG_ERR_STATE,
+		"a planned graph is closed: %s", cg_error(ctx));
 	cg_clear_error(ctx);
-	ok(cg_plan_read(p, y, b, 4) == CG_ERR_ARGUMENT, "reading with a wrong size: %s", cg_error(ctx));
+	ok(cg_plan_read(p, y, b, 4) == CG_ERR_ARGUMENT, "reading with a wrong size: %s",
+		cg_error(ctx));
 	cg_clear_error(ctx);
 	cg_plan_free(p);
 	cg_graph_free(g);
@@ -97,19 +107,21 @@ static void test_replay(cg_ctx *ctx)
 /* The first failure sticks, NULL flows through. */
 static void test_errors(cg_ctx *ctx)
 {
-	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){3, 4});
-	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 2, (int64_t[]){4, 3});
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ 3, 4 });
+	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 2, (int64_t[]){ 4, 3 });
 	cg_graph *g = cg_graph_new(ctx, CG_INFER);
 	cg_tensor *y = cg_relu(cg_add(cg_use(g, a), cg_use(g, b)));
 	char first[256];
 
-	ok(y == NULL && strcmp(cg_error(ctx), "add: a is 3x4, b is 4x3") == 0, "shapes that do not fit: %s", cg_error(ctx));
+	ok(y == NULL && strcmp(cg_error(ctx), "add: a is 3x4, b is 4x3") == 0,
+		"shapes that do not fit: %s", cg_error(ctx));
 	snprintf(first, sizeof(first), "%s", cg_error(ctx));
 	cg_bias(cg_use(g, a), cg_use(g, b));
 	ok(strcmp(first, cg_error(ctx)) == 0, "the first error stays");
 	ok(cg_plan_new(g, &y, 1) == NULL, "no plan of what failed");
 	cg_clear_error(ctx);
-	ok(cg_array_new(ctx, "huge", CG_FLOAT32, 3, (int64_t[]){1 << 20, 1 << 20, 1}) == NULL, "too large: %s", cg_error(ctx));
+	ok(cg_array_new(ctx, "huge", CG_FLOAT32, 3, (int64_t[]){ 1 << 20, 1 << 20, 1 }) == NULL,
+		"too large: %s", cg_error(ctx));
 	cg_clear_error(ctx);
 	cg_graph_free(g);
 	cg_array_free(a);
@@ -118,9 +130,9 @@ static void test_errors(cg_ctx *ctx)
 
 static void test_accumulate(cg_ctx *ctx)
 {
-	cg_array *a = cg_array_new(ctx, "sum", CG_FLOAT32, 1, (int64_t[]){1});
-	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 1, (int64_t[]){3});
-	cg_array *last = cg_array_new(ctx, "last", CG_FLOAT32, 1, (int64_t[]){3});
+	cg_array *a = cg_array_new(ctx, "sum", CG_FLOAT32, 1, (int64_t[]){ 1 });
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 1, (int64_t[]){ 3 });
+	cg_array *last = cg_array_new(ctx, "last", CG_FLOAT32, 1, (int64_t[]){ 3 });
 	cg_graph *g = cg_graph_new(ctx, CG_INFER);
 	cg_tensor *t = cg_use(g, x);
 	float value[3], sum = 0;
@@ -130,13 +142,14 @@ static void test_accumulate(cg_ctx *ctx)
 	cg_store(last, cg_scale(t, 2));
 	p = cg_plan_new(g, NULL, 0);
 	for (int i = 1; i <= 4; i++) {
-		cg_array_write(x, (float[]){(float)i, 10, 100}, 12);
+		cg_array_write(x, (float[]){ (float)i, 10, 100 }, 12);
 		cg_plan_run(p);
 	}
 	cg_array_read(a, &sum, 4);
 	cg_array_read(last, value, 12);
 	ok(sum == 450, "four runs add up: %g", (double)sum);
-	ok(value[0] == 8 && value[1] == 20 && value[2] == 200, "the last value is stored: %g", (double)value[0]);
+	ok(value[0] == 8 && value[1] == 20 && value[2] == 200, "the last value is stored: %g",
+		(double)value[0]);
 	cg_plan_free(p);
 	cg_graph_free(g);
 	cg_array_free(a);

@@ -13,7 +13,7 @@ static cg_params *make_params(cg_ctx *ctx, int64_t width, uint64_t seed)
 {
 	cg_params *p = cg_params_new(ctx);
 
-	cg_params_add(p, "a.weight", 2, (int64_t[]){3, width}, CG_INIT_HE_NORMAL, 0);
+	cg_params_add(p, "a.weight", 2, (int64_t[]){ 3, width }, CG_INIT_HE_NORMAL, 0);
 	cg_params_add(p, "a.bias", 1, &width, CG_INIT_TRUNC_NORMAL, CG_PARAM_NO_DECAY);
 	cg_params_add(p, "a.running", 1, &width, CG_INIT_ONE, CG_PARAM_STATISTIC);
 	cg_params_init(p, seed);
@@ -55,15 +55,19 @@ static bool same(cg_params *p, cg_params *q)
 
 static void test_round_trip(cg_ctx *ctx)
 {
-	cg_params *p = make_params(ctx, 5, 1), *q = make_params(ctx, 5, 2), *r = make_params(ctx, 6, 1);
+	cg_params *p = make_params(ctx, 5, 1), *q = make_params(ctx, 5, 2),
+		  *r = make_params(ctx, 6, 1);
 	cg_params *again = make_params(ctx, 5, 1);
 	cg_file *f;
 
 	ok(same(p, again) && !same(p, q), "initial values follow the seed");
-	ok(save(ctx, p) == CG_OK && load(ctx, q) == CG_OK && same(p, q), "saved and loaded: the same bits");
+	ok(save(ctx, p) == CG_OK && load(ctx, q) == CG_OK && same(p, q),
+		"saved and loaded: the same bits");
 	f = cg_file_open(ctx, path);
-	ok(f && strcmp(cg_file_meta(f, "note"), "a \"quoted\"\nline") == 0, "the metadata come back");
-	ok(f && cg_file_meta(f, "other") == NULL && cg_file_find(f, "other") < 0, "what is not there is not found");
+	ok(f && strcmp(cg_file_meta(f, "note"), "a \"quoted\"\nline") == 0,
+		"the metadata come back");
+	ok(f && cg_file_meta(f, "other") == NULL && cg_file_find(f, "other") < 0,
+		"what is not there is not found");
 	cg_file_close(f);
 	ok(load(ctx, r) == CG_ERR_MISMATCH, "another shape: %s", cg_error(ctx));
 	cg_clear_error(ctx);
@@ -75,12 +79,14 @@ static void test_round_trip(cg_ctx *ctx)
 
 static void test_not_finite(cg_ctx *ctx)
 {
-	cg_params *p = make_params(ctx, 5, 1), *q = make_params(ctx, 5, 2), *old = make_params(ctx, 5, 2);
-	float bias[5] = {0, 1, NAN, 3, 4};
+	cg_params *p = make_params(ctx, 5, 1), *q = make_params(ctx, 5, 2),
+		  *old = make_params(ctx, 5, 2);
+	float bias[5] = { 0, 1, NAN, 3, 4 };
 
 	cg_array_write(cg_params_find(p, "a.bias"), bias, sizeof(bias));
 	save(ctx, p);
-	ok(load(ctx, q) == CG_ERR_NOT_FINITE && strstr(cg_error(ctx), "a.bias: element 2"), "a NaN: %s", cg_error(ctx));
+	ok(load(ctx, q) == CG_ERR_NOT_FINITE && strstr(cg_error(ctx), "a.bias: element 2"),
+		"a NaN: %s", cg_error(ctx));
 	cg_clear_error(ctx);
 	ok(same(q, old), "and nothing was changed");
 	cg_params_free(p);
@@ -107,19 +113,32 @@ static void test_damage(cg_ctx *ctx)
 		const char *what, *header;
 		int data;
 	} bad[] = {
-		{"nothing", "", 0},
-		{"no object", "[1]", 0},
-		{"an open object", "{\"a\":{\"dtype\":\"F32\"", 0},
-		{"a tensor cut short", "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 12},
-		{"offsets that do not fit the shape", "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,12]}}", 16},
-		{"a negative length", "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,0]}}", 16},
-		{"an unknown type", "{\"a\":{\"dtype\":\"F7\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16},
-		{"a dimension of 0", "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0},
-		{"huge dimensions", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2000000000,2000000000],\"data_offsets\":[0,0]}}", 0},
-		{"too many dimensions", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1},
-		{"a number out of range", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,99999999999999999999]}}", 1},
-		{"something after the end", "{}{}", 0},
-		{"a bad escape", "{\"\\x\":{}}", 0},
+		{ "nothing", "", 0 },
+		{ "no object", "[1]", 0 },
+		{ "an open object", "{\"a\":{\"dtype\":\"F32\"", 0 },
+		{ "a tensor cut short",
+			"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 12 },
+		{ "offsets that do not fit the shape",
+			"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,12]}}", 16 },
+		{ "a negative length",
+			"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,0]}}", 16 },
+		{ "an unknown type",
+			"{\"a\":{\"dtype\":\"F7\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16 },
+		{ "a dimension of 0",
+			"{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0 },
+		{ "huge dimensions",
+			"{\"a\":{\"dtype\":\"F32\",\"shape\":[2000000000,2000000000],\"data_"
+			"offsets\":[0,0]}}",
+			0 },
+		{ "too many dimensions",
+			"{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1],\"data_offsets\":[0,1]}}",
+			1 },
+		{ "a number out of range",
+			"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,"
+			"99999999999999999999]}}",
+			1 },
+		{ "something after the end", "{}{}", 0 },
+		{ "a bad escape", "{\"\\x\":{}}", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -127,15 +146,17 @@ static void test_damage(cg_ctx *ctx)
 
 		write_file(bad[i].header, strlen(bad[i].header), bad[i].data);
 		f = cg_file_open(ctx, path);
-		ok(f == NULL && cg_error_status(ctx) == CG_ERR_FORMAT, "%s: %s", bad[i].what, cg_error(ctx));
+		ok(f == NULL && cg_error_status(ctx) == CG_ERR_FORMAT, "%s: %s", bad[i].what,
+			cg_error(ctx));
 		cg_file_close(f);
 		cg_clear_error(ctx);
 	}
 	write_file("{}", (uint64_t)1 << 60, 0);
-	ok(cg_file_open(ctx, path) == NULL && cg_error_status(ctx) == CG_ERR_FORMAT, "a huge header: %s", cg_error(ctx));
+	ok(cg_file_open(ctx, path) == NULL && cg_error_status(ctx) == CG_ERR_FORMAT,
+		"a huge header: %s", cg_error(ctx));
 	cg_clear_error(ctx);
-	ok(cg_file_open(ctx, "/nonexistent/file") == NULL && cg_error_status(ctx) == CG_ERR_FILE, "no file: %s",
-	   cg_error(ctx));
+	ok(cg_file_open(ctx, "/nonexistent/file") == NULL && cg_error_status(ctx) == CG_ERR_FILE,
+		"no file: %s", cg_error(ctx));
 	cg_clear_error(ctx);
 }
 

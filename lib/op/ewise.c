@@ -12,8 +12,8 @@ static cg_status emit_binary(struct cg__emit *e, const cg_tensor *y)
 {
 	int64_t n = cg__count(y);
 
-	return CG__LAUNCH(e, "ewise", NULL, y->op->name, cg__range_elements(e, n), IN(y->src[0]), IN(y->src[1]), OUT(y),
-			  INT(n));
+	return CG__LAUNCH(e, "ewise", NULL, y->op->name, cg__range_elements(e, n), IN(y->src[0]),
+		IN(y->src[1]), OUT(y), INT(n));
 }
 
 static cg_tensor *binary(const struct cg_op *op, cg_tensor *a, cg_tensor *b)
@@ -23,8 +23,8 @@ static cg_tensor *binary(const struct cg_op *op, cg_tensor *a, cg_tensor *b)
 	if (a == NULL || b == NULL)
 		return NULL;
 	if (!cg__same_shape(a, b))
-		return cg__fail_tensor(a, CG_ERR_SHAPE, "%s: a is %s, b is %s", op->name, cg__shape_text(a, sa),
-				       cg__shape_text(b, sb));
+		return cg__fail_tensor(a, CG_ERR_SHAPE, "%s: a is %s, b is %s", op->name,
+			cg__shape_text(a, sa), cg__shape_text(b, sb));
 	return cg__node_like(op, a, CG__SRC(a, b), NULL, 0);
 }
 
@@ -34,7 +34,9 @@ static void add_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = dx[1] = dy;
 }
 
-static const struct cg_op add_op = {.name = "add", .flags = CG__INPLACE, .emit = emit_binary, .grad = add_grad};
+static const struct cg_op add_op = {
+	.name = "add", .flags = CG__INPLACE, .emit = emit_binary, .grad = add_grad
+};
 
 cg_tensor *cg_add(cg_tensor *a, cg_tensor *b)
 {
@@ -48,7 +50,9 @@ static void mul_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 			dx[i] = cg_mul(dy, y->src[1 - i]);
 }
 
-static const struct cg_op mul_op = {.name = "mul", .flags = CG__INPLACE, .emit = emit_binary, .grad = mul_grad};
+static const struct cg_op mul_op = {
+	.name = "mul", .flags = CG__INPLACE, .emit = emit_binary, .grad = mul_grad
+};
 
 cg_tensor *cg_mul(cg_tensor *a, cg_tensor *b)
 {
@@ -60,7 +64,8 @@ static cg_status emit_scale(struct cg__emit *e, const cg_tensor *y)
 	int64_t n = cg__count(y);
 	const float *s = cg__attr(y);
 
-	return CG__LAUNCH(e, "ewise", NULL, "scale", cg__range_elements(e, n), IN(y->src[0]), FLT(*s), OUT(y), INT(n));
+	return CG__LAUNCH(e, "ewise", NULL, "scale", cg__range_elements(e, n), IN(y->src[0]),
+		FLT(*s), OUT(y), INT(n));
 }
 
 static void scale_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
@@ -70,7 +75,9 @@ static void scale_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_scale(dy, *s);
 }
 
-static const struct cg_op scale_op = {.name = "scale", .flags = CG__INPLACE, .emit = emit_scale, .grad = scale_grad};
+static const struct cg_op scale_op = {
+	.name = "scale", .flags = CG__INPLACE, .emit = emit_scale, .grad = scale_grad
+};
 
 cg_tensor *cg_scale(cg_tensor *x, float s)
 {
@@ -93,11 +100,13 @@ static cg_status emit_sum_leading(struct cg__emit *e, const cg_tensor *y)
 	int64_t n = cg__count(y), rows = cg__count(y->src[0]) / n, chunks = chunks_of(rows, n, 64);
 	int64_t blocks = (n + 4 * cg__vector_width(e) - 1) / (4 * cg__vector_width(e));
 	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks * n);
-	struct cg__range r = cg__is_cpu(e) ? cg__range_tasks(e, chunks * blocks, 1) : cg__range_rows(e, n, chunks);
+	struct cg__range r = cg__is_cpu(e) ? cg__range_tasks(e, chunks * blocks, 1)
+					   : cg__range_rows(e, n, chunks);
 
-	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_rows_part", r, IN(y->src[0]), OUT(part), INT(rows), INT(n), INT(chunks)));
-	return CG__LAUNCH(e, "ewise", NULL, "sum_rows_final", cg__range_elements(e, n), IN(part), OUT(y), INT(chunks),
-			  INT(n));
+	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_rows_part", r, IN(y->src[0]), OUT(part), INT(rows),
+		INT(n), INT(chunks)));
+	return CG__LAUNCH(e, "ewise", NULL, "sum_rows_final", cg__range_elements(e, n), IN(part),
+		OUT(y), INT(chunks), INT(n));
 }
 
 static void sum_leading_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
@@ -108,7 +117,8 @@ static void sum_leading_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 }
 
 static const struct cg_op sum_leading_op = {
-	.name = "sum_leading", .emit = emit_sum_leading, .grad = sum_leading_grad};
+	.name = "sum_leading", .emit = emit_sum_leading, .grad = sum_leading_grad
+};
 
 cg_tensor *cg__sum_leading(cg_tensor *x, int ndim, const int64_t *shape)
 {
@@ -119,8 +129,8 @@ static cg_status emit_bias(struct cg__emit *e, const cg_tensor *y)
 {
 	int64_t n = cg__count(y->src[1]), rows = cg__count(y) / n;
 
-	return CG__LAUNCH(e, "ewise", NULL, "bias", cg__range_rows(e, n, rows), IN(y->src[0]), IN(y->src[1]), OUT(y),
-			  INT(rows), INT(n));
+	return CG__LAUNCH(e, "ewise", NULL, "bias", cg__range_rows(e, n, rows), IN(y->src[0]),
+		IN(y->src[1]), OUT(y), INT(rows), INT(n));
 }
 
 static void bias_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
@@ -132,7 +142,9 @@ static void bias_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 		dx[1] = cg__sum_leading(dy, b->ndim, b->shape);
 }
 
-static const struct cg_op bias_op = {.name = "bias", .flags = CG__INPLACE, .emit = emit_bias, .grad = bias_grad};
+static const struct cg_op bias_op = {
+	.name = "bias", .flags = CG__INPLACE, .emit = emit_bias, .grad = bias_grad
+};
 
 cg_tensor *cg_bias(cg_tensor *x, cg_tensor *b)
 {
@@ -143,8 +155,9 @@ cg_tensor *cg_bias(cg_tensor *x, cg_tensor *b)
 		return NULL;
 	skip = x->ndim - b->ndim;
 	if (skip < 0 || memcmp(x->shape + skip, b->shape, (size_t)b->ndim * sizeof(*b->shape)) != 0)
-		return cg__fail_tensor(x, CG_ERR_SHAPE, "bias: x is %s, b is %s, expected the last dimensions of x",
-				       cg__shape_text(x, sx), cg__shape_text(b, sb));
+		return cg__fail_tensor(x, CG_ERR_SHAPE,
+			"bias: x is %s, b is %s, expected the last dimensions of x",
+			cg__shape_text(x, sx), cg__shape_text(b, sb));
 	return cg__node_like(&bias_op, x, CG__SRC(x, b), NULL, 0);
 }
 
@@ -156,9 +169,10 @@ static cg_status emit_sum(struct cg__emit *e, const cg_tensor *y)
 	int64_t n = cg__count(y->src[0]), chunks = chunks_of(n, 1, 256);
 	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks);
 
-	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX), IN(y->src[0]), OUT(part),
-		       INT(n), INT(chunks), INT(0)));
-	return CG__LAUNCH(e, "ewise", NULL, "sum_final", cg__range_1d(1, 1), IN(part), OUT(y), INT(chunks), FLT(*s));
+	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX),
+		IN(y->src[0]), OUT(part), INT(n), INT(chunks), INT(0)));
+	return CG__LAUNCH(e, "ewise", NULL, "sum_final", cg__range_1d(1, 1), IN(part), OUT(y),
+		INT(chunks), FLT(*s));
 }
 
 static cg_status emit_spread(struct cg__emit *e, const cg_tensor *y)
@@ -166,23 +180,25 @@ static cg_status emit_spread(struct cg__emit *e, const cg_tensor *y)
 	const float *s = cg__attr(y);
 	int64_t n = cg__count(y);
 
-	return CG__LAUNCH(e, "ewise", NULL, "spread", cg__range_elements(e, n), IN(y->src[0]), FLT(*s), OUT(y), INT(n));
+	return CG__LAUNCH(e, "ewise", NULL, "spread", cg__range_elements(e, n), IN(y->src[0]),
+		FLT(*s), OUT(y), INT(n));
 }
 
-static const struct cg_op spread_op = {.name = "spread", .emit = emit_spread};
+static const struct cg_op spread_op = { .name = "spread", .emit = emit_spread };
 
 static void sum_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 {
 	const cg_tensor *x = y->src[0];
 
-	dx[0] = cg__node(&spread_op, CG_FLOAT32, x->ndim, x->shape, 1, &dy, cg__attr(y), sizeof(float));
+	dx[0] = cg__node(
+		&spread_op, CG_FLOAT32, x->ndim, x->shape, 1, &dy, cg__attr(y), sizeof(float));
 }
 
-static const struct cg_op sum_op = {.name = "sum", .emit = emit_sum, .grad = sum_grad};
+static const struct cg_op sum_op = { .name = "sum", .emit = emit_sum, .grad = sum_grad };
 
 static cg_tensor *scaled_sum(cg_tensor *x, float s)
 {
-	return x ? cg__node(&sum_op, CG_FLOAT32, 1, (int64_t[]){1}, 1, &x, &s, sizeof(s)) : NULL;
+	return x ? cg__node(&sum_op, CG_FLOAT32, 1, (int64_t[]){ 1 }, 1, &x, &s, sizeof(s)) : NULL;
 }
 
 cg_tensor *cg_sum(cg_tensor *x)
@@ -202,8 +218,8 @@ static cg_status emit_accumulate(struct cg__emit *e, const cg_tensor *y)
 {
 	int64_t n = cg__count(y);
 
-	return CG__LAUNCH(e, "ewise", NULL, "accumulate", cg__range_elements(e, n), UPDATE(y->src[0]), IN(y->src[1]),
-			  INT(n));
+	return CG__LAUNCH(e, "ewise", NULL, "accumulate", cg__range_elements(e, n),
+		UPDATE(y->src[0]), IN(y->src[1]), INT(n));
 }
 
 static cg_status emit_store(struct cg__emit *e, const cg_tensor *y)
@@ -211,22 +227,25 @@ static cg_status emit_store(struct cg__emit *e, const cg_tensor *y)
 	int64_t n = cg__count(y);
 	bool bytes = y->dtype == CG_UINT8;
 
-	return CG__LAUNCH(e, "ewise", NULL, bytes ? "copy_bytes" : "copy", cg__range_elements(e, n), IN(y->src[1]),
-			  OUT(y->src[0]), INT(n));
+	return CG__LAUNCH(e, "ewise", NULL, bytes ? "copy_bytes" : "copy", cg__range_elements(e, n),
+		IN(y->src[1]), OUT(y->src[0]), INT(n));
 }
 
-static const struct cg_op accumulate_op = {.name = "accumulate", .flags = CG__EFFECT, .emit = emit_accumulate};
-static const struct cg_op store_op = {.name = "store", .flags = CG__EFFECT, .emit = emit_store};
+static const struct cg_op accumulate_op = {
+	.name = "accumulate", .flags = CG__EFFECT, .emit = emit_accumulate
+};
+static const struct cg_op store_op = { .name = "store", .flags = CG__EFFECT, .emit = emit_store };
 
 static cg_status update(const struct cg_op *op, cg_array *a, cg_tensor *x)
 {
 	cg_tensor *t = x ? cg_use(x->graph, a) : NULL;
 
 	if (t == NULL)
-		return CG_ERR_ARGUMENT;	/* recorded where it became NULL */
+		return CG_ERR_ARGUMENT; /* recorded where it became NULL */
 	if (t->dtype != x->dtype || cg__count(t) != cg__count(x))
-		return cg__fail(cg__ctx(x), CG_ERR_SHAPE, "%s: %s has %lld elements, x has %lld, or their types differ",
-				op->name, t->name, (long long)cg__count(t), (long long)cg__count(x));
+		return cg__fail(cg__ctx(x), CG_ERR_SHAPE,
+			"%s: %s has %lld elements, x has %lld, or their types differ", op->name,
+			t->name, (long long)cg__count(t), (long long)cg__count(x));
 	return cg__effect(cg__node_like(op, t, CG__SRC(t, x), NULL, 0));
 }
 
