@@ -342,8 +342,8 @@ static int check_settings(const struct import *m)
 			continue;
 		model_config_text(model, &config, a);
 		model_config_text(model, &m->network->config, b);
-		return cli_fail(m->cli, CLI_CHECKPOINT, "%s: another %s: the weights are of (%s), the "
-				"network is (%s)", m->path, names[i], a, b);
+		return cli_fail(m->cli, CLI_CHECKPOINT, "%s: not the same %s: the weights are of (%s), "
+				"the network is (%s)", m->path, names[i], a, b);
 	}
 	return -1;
 }

@@ -5,4 +5,5 @@ models_libmodels_la_SOURCES = \
 	models/model.c models/model.h \
 	models/models.c models/models.h \
 	models/resnet50v2.c \
-	models/vgg.c
+	models/vgg.c \
+	models/vit.c

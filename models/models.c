@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct model alexnet, resnet50v2, vgg;
+extern const struct model alexnet, resnet50v2, vgg, vit;
 
-const struct model *const models[] = { &alexnet, &resnet50v2, &vgg, NULL };
+const struct model *const models[] = { &alexnet, &resnet50v2, &vgg, &vit, NULL };
 
 const struct model *model_find(const char *name)
 {

@@ -18,12 +18,14 @@ ops_programs = \
 unit_programs = \
 	tests/test_cli \
 	tests/test_data \
+	tests/test_import \
 	tests/test_faults \
 	tests/test_kernel \
 	tests/test_metrics \
 	tests/test_plan \
 	tests/test_safetensors \
-	tests/test_synth
+	tests/test_synth \
+	tests/test_weights
 
 # What test programs share.
 check_LTLIBRARIES = tests/libtest.la

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clgrad.h"
+#include "golden.h"
 #include "../models/models.h"
 #include "optest.h"
 #include "tap.h"
@@ -40,6 +41,16 @@ static const struct count {
 	/* resnet50_v2 of MXNet's model zoo: 25,595,060 in all, 12 of them of the input's norm */
 	{ "resnet50v2", "size=224 channels=3 classes=1000 variant=gluon norms=batch divisor=1",
 	  25549480, 45580 },
+	/* timm's vit_base_patch16_224 and vit_tiny_patch16_224; 8 heads are as large as 12 */
+	{ "vit",
+	  "size=224 channels=3 classes=1000 variant=b patch=16 depth=12 dim=768 heads=12 mlp=0 "
+	  "dropout=0 drop-path=0 gelu=erf", 86567656, 0 },
+	{ "vit",
+	  "size=224 channels=3 classes=1000 variant=paper patch=16 depth=12 dim=768 heads=8 mlp=0 "
+	  "dropout=0.1 drop-path=0 gelu=tanh", 86567656, 0 },
+	{ "vit",
+	  "size=224 channels=3 classes=1000 image=256 variant=ti patch=16 depth=12 dim=192 heads=3 "
+	  "mlp=768 dropout=0 drop-path=0.1 gelu=erf", 5717416, 0 },
 };
 
 /* A model with its parameters drawn. */
@@ -57,7 +68,7 @@ static bool net_open(struct net *n, cg_ctx *ctx, const char *model, const char *
 	n->self = calloc(1, n->model->bytes);
 	return model_config_parse(n->model, &n->config, config) &&
 	       n->model->init(n->self, n->params, &n->config) == CG_OK &&
-	       (!draw || cg_params_init(n->params, 1) == CG_OK);
+	       (!draw || golden_init_params(n->params) == CG_OK);
 }
 
 static void net_close(struct net *n)
@@ -105,6 +116,14 @@ static void test_settings(void)
 	ok(model_check(m, &config), "62x62 is refused: %s", model_check(m, &config));
 	config.size = 63;
 	ok(!model_check(m, &config), "63x63 is not");
+	m = model_find("vit");
+	model_defaults(m, &config);
+	ok(!model_check(m, &config), "a ViT for 48x48");
+	config.size = 44;
+	ok(model_check(m, &config), "44x44 with patches of 8 is refused: %s", model_check(m, &config));
+	model_config_parse(m, &config, "size=48 variant=b heads=11");
+	ok(model_check(m, &config), "so are 11 heads: %s", model_check(m, &config));
+	m = model_find("alexnet");
 	ok(!model_config_parse(m, &config, "size=48 depth=3"), "nor in a text");
 	ok(!model_config_parse(m, &config, "size"), "a text without a value");
 }
@@ -186,6 +205,8 @@ int main(void)
 	test_batch(ctx, "resnet50v2", "size=33 divisor=16");
 	test_batch(ctx, "resnet50v2", "size=32 channels=3 variant=gluon divisor=16");
 	test_batch(ctx, "resnet50v2", "size=40 variant=tfslim divisor=16 norms=frozen");
+	test_batch(ctx, "vit", "size=24 patch=8 depth=2 dim=24 heads=2");
+	test_batch(ctx, "vit", "size=30 channels=3 patch=5 depth=1 dim=16 heads=4 mlp=40 gelu=tanh");
 	cg_close(ctx);
 	return done();
 }

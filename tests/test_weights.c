@@ -36,6 +36,7 @@ static const struct weights {
 	    { "stage3", "tfslim_block3_pooled" },
 	    { "stage4.0.relu1", "tfslim_block4_preact_pooled" } },
 	  1e-4 },
+	{ "vit_tiny_patch16_224", { { "logits", "vit_tiny_logits" } }, 1e-3 },
 };
 
 static const struct cli_program program = { .name = "test_weights" };
