@@ -23,6 +23,7 @@ lib_libcore_la_SOURCES = \
 	lib/nn.c \
 	lib/op.h \
 	lib/op/act.c \
+	lib/op/attention.c \
 	lib/op/augment.c \
 	lib/op/batch_norm.c \
 	lib/op/conv2d.c \
@@ -56,6 +57,9 @@ lib_libclgrad_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 cl_sources = \
 	cl/common.cl \
 	cl/act.cl \
+	cl/attention_cpu.cl \
+	cl/attention_gpu.cl \
+	cl/attention_tile_cpu.cl \
 	cl/augment.cl \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \

@@ -371,20 +371,19 @@ static cg_tensor *attention(cg_tensor *const *in, const void *config)
 
 #define HEADS(n) &(struct ref_attention){ n }
 
-/* scale: scores of a few units; c: rounding of a score is that of its terms, then exponentiated */
 static const struct op_case attentions[] = {
-	{ "attention 1x1, 1 head of 7", attention, ref_attention, HEADS(1), .in = { IN(1, 1, 21) }, .K = 7,
-		.c = 16 },
-	{ "attention 2x5, 3 heads of 7", attention, ref_attention, HEADS(3), .in = { IN(2, 5, 63) }, .K = 7,
-		.c = 16 },
+	{ "attention 1x1, 1 head of 7", attention, ref_attention, HEADS(1), .in = { IN(1, 1, 21) },
+		.K = 7 },
+	{ "attention 2x5, 3 heads of 7", attention, ref_attention, HEADS(3), .in = { IN(2, 5, 63) },
+		.K = 7 },
 	{ "attention 2x37, 2 heads of 64", attention, ref_attention, HEADS(2), .in = { IN(2, 37, 384) },
-		.K = 64, .c = 16 },
+		.K = 64 },
 	{ "attention 1x65, 1 head of 96", attention, ref_attention, HEADS(1), .in = { IN(1, 65, 288) },
-		.K = 96, .c = 16 },
+		.K = 96 },
 	{ "attention 1x197, 1 head of 64, large", attention, ref_attention, HEADS(1),
-		.in = { { .shape = { 1, 197, 192 }, .scale = 3 } }, .K = 197, .c = 16 },
+		.in = { { .shape = { 1, 197, 192 }, .scale = 3 } }, .K = 197 },
 	{ "attention 1x270, 1 head of 256", attention, ref_attention, HEADS(1), .in = { IN(1, 270, 768) },
-		.K = 270, .c = 16 },
+		.K = 270 },
 };
 
 int main(void)

@@ -4,6 +4,7 @@
 
 ops_programs = \
 	tests/gradcheck \
+	tests/test_attention \
 	tests/test_augment \
 	tests/test_conv2d \
 	tests/test_dropout \
