@@ -1,8 +1,8 @@
-/* Activations, elementwise; formulas on the prototypes in clgrad.h. dx may be dy, y may be x. */
+/* Activations, elementwise; formulas on the prototypes in clgrad.h. dx may be dy, y may be x. A NaN stays one. */
 
 __kernel CG_SINGLE void relu(__global const float *x, __global float *y, int n)
 {
-	CG_MAP1(y, n, x, R = fmax(X, 0.0f);)
+	CG_MAP1(y, n, x, R = X < 0.0f ? (T)(0.0f) : X;)
 }
 
 /* dx = dy where y > 0 */

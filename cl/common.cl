@@ -155,7 +155,7 @@ static inline float cg_lane_sum(vfloat v)
 #define CG_ROW(r, n) for (int r = (int)get_global_id(1); r < (int)(n); r += (int)get_global_size(1))
 
 /* Philox4x32-10 (Salmon et al. 2011). rng = {seed low, seed high, step low, step high}. */
-inline uint4 cg_philox(__global const uint *rng, uint node, uint element)
+static inline uint4 cg_philox(__global const uint *rng, uint node, uint element)
 {
 	uint4 c = (uint4)(element, node, rng[2], rng[3]);
 	uint2 k = (uint2)(rng[0], rng[1]);
@@ -172,7 +172,7 @@ inline uint4 cg_philox(__global const uint *rng, uint node, uint element)
 
 #if CG_CPU
 /* cg_philox of 16 elements at a time, from `element` on: their first words, their second words, ... */
-inline void cg_philox16(__global const uint *rng, uint node, uint element, uint16 word[4])
+static inline void cg_philox16(__global const uint *rng, uint node, uint element, uint16 word[4])
 {
 	uint16 x = element + (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	uint16 y = node, z = rng[2], w = rng[3];
@@ -197,7 +197,7 @@ inline void cg_philox16(__global const uint *rng, uint node, uint element, uint1
 #endif
 
 /* [0, 1) with 24 bits */
-inline float cg_uniform(uint x)
+static inline float cg_uniform(uint x)
 {
 	return (float)(x >> 8) * 0x1p-24f;
 }
@@ -205,7 +205,7 @@ inline float cg_uniform(uint x)
 #if !CG_CPU
 /* Sum and maximum over the items of a one-dimensional work-group of 2^k items, for all of them, in a fixed order;
  * `part` holds a float an item. */
-inline float cg_group_sum(__local float *part, float v)
+static inline float cg_group_sum(__local float *part, float v)
 {
 	const int l = (int)get_local_id(0);
 
@@ -220,7 +220,7 @@ inline float cg_group_sum(__local float *part, float v)
 	return part[0];
 }
 
-inline float cg_group_max(__local float *part, float v)
+static inline float cg_group_max(__local float *part, float v)
 {
 	const int l = (int)get_local_id(0);
 

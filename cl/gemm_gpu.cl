@@ -21,14 +21,14 @@
 #define ITEMS_N (BN / TN)
 #define ITEMS (ITEMS_M * ITEMS_N)
 
-inline float epilogue(float v, __global const float *bias, int column, int act)
+static inline float epilogue(float v, __global const float *bias, int column, int act)
 {
 	typedef float T;
 
 	if (bias)
 		v += bias[column];
 	if (act == 1)
-		v = fmax(v, 0.0f);
+		v = v < 0.0f ? 0.0f : v; /* NaN stays */
 	else if (act == 2) {
 		float e;
 
