@@ -79,7 +79,7 @@ static const struct cli_option rows[] = {
 	{ "resume", 0, CLI_TEXT, NULL, "run", "[DIR]",
 	  "go on with the run in DIR (or --out, or the newest in runs/) as if it had not stopped",
 	  CLI_TRANSIENT },
-	{ "preset", 0, CLI_TEXT, NULL, "run", "NAME", "options for an occasion, see below", 0 },
+	{ "preset", 0, CLI_TEXT, NULL, "run", "NAME", "options for an occasion, see below; the model may change them, args.ini tells", 0 },
 	{ "seed", 0, CLI_INT, "42", "run", "N", "of everything random", 0 },
 	{ "dry-run", 0, CLI_FLAG, "false", "run", NULL,
 	  "print sizes, memory and steps, run one step; write nothing", CLI_TRANSIENT },
