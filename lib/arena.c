@@ -11,7 +11,7 @@ struct cg__staging {
 		size_t size;
 		cl_event done;
 	} slot[RING];
-	int next;
+	unsigned next;
 };
 
 bool cg__fault(cg_ctx *ctx, enum cg__fault kind)
@@ -102,7 +102,7 @@ cg_status cg__mem_write(cg_ctx *ctx, cl_mem mem, size_t offset, const void *host
 		s = ctx->staging = calloc(1, sizeof(*s));
 	if (s == NULL || bytes > SMALL)
 		return write_now(ctx, mem, offset, host, bytes);
-	i = s->next++ % RING;
+	i = (int)(s->next++ % RING);
 	if (s->slot[i].done) { /* RING writes ago: long finished, or the host ran ahead far enough */
 		clWaitForEvents(1, &s->slot[i].done);
 		clReleaseEvent(s->slot[i].done);

@@ -59,9 +59,10 @@ cg_status cg_backward_from(cg_tensor *y, cg_tensor *dy, cg_params *p)
 	g = y->graph;
 	if (!cg__same_shape(y, dy))
 		return cg__fail(g->ctx, CG_ERR_SHAPE, "backward: dy has another shape than y");
-	if (g->params || g->planned)
+	if (g->backward || g->planned)
 		return cg__fail(g->ctx, CG_ERR_STATE,
 			"backward: the graph has a backward pass or a plan already");
+	g->backward = true;
 	g->params = p;
 	y->grad = dy;
 	for (int id = y->id; id >= 0; id--) {

@@ -29,7 +29,7 @@
  *
  * Threads: a context and all that was made from it is used by one thread at a time.
  * Ownership: _new/_free and _open/_close come in pairs; free(NULL) does nothing. Tensors belong
- * to their graph. Everything made from a context must be freed before cg_close.
+ * to their graph, which outlives its plan. Everything made from a context must be freed before cg_close.
  */
 #ifndef CLGRAD_H
 #define CLGRAD_H
@@ -140,8 +140,8 @@ typedef struct cg_array cg_array;
 /* A zero-filled array. CG_ERR_DEVICE_MEMORY, CG_ERR_ARGUMENT. */
 cg_array *cg_array_new(cg_ctx *ctx, const char *name, cg_dtype type, int ndim, const int64_t *shape);
 void cg_array_free(cg_array *a);
-/* Copies the whole array; `bytes` must be its size. Writing does not wait for the device (the bytes
- * are copied first); reading waits. */
+/* Copies the whole array; `bytes` must be its size. Writing up to 64 KiB does not wait for the device (the
+ * bytes are copied first); larger writes and reading wait. */
 cg_status cg_array_write(cg_array *a, const void *host, size_t bytes);
 cg_status cg_array_read(cg_array *a, void *host, size_t bytes);
 const char *cg_array_name(const cg_array *a);
@@ -224,7 +224,8 @@ cg_array *cg_tensor_array(const cg_tensor *x);	/* of a leaf, else NULL */
  * on; they lie contiguous in the order in which the backward pass finishes them. `p` may be NULL:
  * then only cg_grad of tensors marked with cg_want_grad is available. CG_ERR_ARGUMENT if not a scalar. */
 cg_status cg_backward(cg_tensor *loss, cg_params *p);
-/* Backward from any tensor y with a given dy of its shape: what gradient checks use. */
+/* Backward from any tensor y with a given dy of its shape: what gradient checks use. Either is called once
+ * for a graph, else CG_ERR_STATE. */
 cg_status cg_backward_from(cg_tensor *y, cg_tensor *dy, cg_params *p);
 /* Asks cg_backward for the gradient of a leaf that is no parameter. */
 void cg_want_grad(cg_tensor *x);

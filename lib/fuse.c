@@ -55,12 +55,21 @@ static int *count_users(const cg_graph *g, const bool *needed)
 	return users;
 }
 
+/* Whether an array that the producer reads may have changed when the consumer's turn comes. */
+static bool effect_between(const cg_graph *g, const cg_tensor *producer, const cg_tensor *consumer)
+{
+	for (int i = 0; i < g->effects; i++)
+		if (g->effect[i]->id > producer->id && g->effect[i]->id < consumer->id)
+			return true;
+	return false;
+}
+
 static bool try_fuse(cg_tensor *consumer, const bool *keep, int *users)
 {
 	cg_tensor *producer = consumer->src[0], merged;
 
 	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_slot >= 0 ||
-		consumer->grad_slot >= 0)
+		consumer->grad_slot >= 0 || effect_between(consumer->graph, producer, consumer))
 		return false;
 	if (producer->op->absorb == NULL || producer->aux[0] || producer->aux[1])
 		return false;

@@ -14,7 +14,7 @@ struct cg_graph {
 	int effects, effects_size;
 	cg_array *rng;		/* int32 [4] */
 	cg_params *params;	/* whose gradients cg_backward made */
-	bool planned;
+	bool backward, planned;
 };
 
 /* An array of device memory that outlives a step. */

@@ -52,7 +52,7 @@ static cg_status emit_all(cg_plan *p)
 		status = e.node->op->emit(&e, e.node);
 	}
 	free(needed);
-	return status;
+	return status == CG_OK ? cg_error_status(p->ctx) : status;
 }
 
 /* ---- how long it lives ------------------------------------------------------------------------ */
