@@ -50,6 +50,28 @@ static cg_status read_file(cg_ctx *ctx, const char *path, struct cg__tune *t)
 	return status;
 }
 
+static bool is_power_of_2(int n)
+{
+	return n > 0 && (n & (n - 1)) == 0;
+}
+
+/* What kernels rely on: vector types, trees of sums. */
+static cg_status check(cg_ctx *ctx, const struct cg__tune *t)
+{
+	if (t->vector_width != 4 && t->vector_width != 8 && t->vector_width != 16)
+		return cg__fail(ctx, CG_ERR_FORMAT, "%s: vector_width is %d, not 4, 8 or 16",
+			ctx->env.tune, t->vector_width);
+	if (!is_power_of_2(t->group) || (size_t)t->group > ctx->info.max_work_group)
+		return cg__fail(ctx, CG_ERR_FORMAT,
+			"%s: group is %d, not a power of 2 up to the device's %zu", ctx->env.tune,
+			t->group, ctx->info.max_work_group);
+	if (t->warp < 1 || t->groups_per_unit < 1)
+		return cg__fail(ctx, CG_ERR_FORMAT, "%s: %s is %d, not above 0", ctx->env.tune,
+			t->warp < 1 ? "warp" : "groups_per_unit",
+			t->warp < 1 ? t->warp : t->groups_per_unit);
+	return CG_OK;
+}
+
 cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tune *t)
 {
 	/* A device whose local memory is plain memory gains nothing from tiles and barriers. */
@@ -68,9 +90,12 @@ cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tu
 		t->warp = info->is_gpu ? r->warp : 1;
 		t->groups_per_unit = r->groups_per_unit;
 	}
-	if ((size_t)t->group > info->max_work_group)
-		t->group = (int)info->max_work_group;
+	while (t->group > 1 && (size_t)t->group > info->max_work_group)
+		t->group /= 2;
 	if (ctx->env.gemm[0])
 		t->clblast = strcmp(ctx->env.gemm, "clblast") == 0;
-	return ctx->env.tune[0] ? read_file(ctx, ctx->env.tune, t) : CG_OK;
+	if (ctx->env.tune[0] == '\0')
+		return CG_OK;
+	TRY(read_file(ctx, ctx->env.tune, t));
+	return check(ctx, t);
 }
