@@ -156,8 +156,9 @@ static double distance(const float *a, const float *b, int64_t n)
 {
 	double most = 0;
 
-	for (int64_t i = 0; i < n; i++)
-		most = fmax(most, fabs((double)a[i] - b[i]));
+	for (int64_t i = 0; i < n && !isnan(most); i++)
+		if (!(fabs((double)a[i] - b[i]) <= most))
+			most = fabs((double)a[i] - b[i]);
 	return most;
 }
 

@@ -1,6 +1,8 @@
 /* The planner: places never overlap, replay allocates nothing, misuse has a name; and lifetimes in checking mode. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "optest.h"
@@ -157,6 +159,79 @@ static void test_accumulate(cg_ctx *ctx)
 	cg_array_free(last);
 }
 
+/* What the planner may not do: take a relu along into a product whose source changes in between, or lose a NaN. */
+static void test_order(cg_ctx *ctx)
+{
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ 2, 2 });
+	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 2, (int64_t[]){ 2, 2 });
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *product = cg_matmul(cg_use(g, a), cg_use(g, w)), *y[2];
+	float value[4] = { 0 };
+	cg_plan *p;
+	bool good;
+
+	cg_array_write(a, (float[]){ 1, 2, 3, NAN }, 16);
+	cg_array_write(w, (float[]){ 1, 0, 0, 1 }, 16);
+	cg_store(a, cg_scale(cg_use(g, w), 7));
+	y[0] = cg_relu(product);
+	y[1] = cg_relu(cg_matmul(cg_use(g, w), cg_use(g, a)));
+	p = cg_plan_new(g, y, 2);
+	good = p && cg_plan_run(p) == CG_OK && cg_plan_read(p, y[0], value, 16) == CG_OK;
+	ok(good && value[0] == 1 && value[1] == 2 && isnan(value[3]),
+		"an array is read before it is stored to; a NaN passes relu: %g %g %g",
+		(double)value[0], (double)value[1], (double)value[3]);
+	good = p && cg_plan_read(p, y[1], value, 16) == CG_OK;
+	ok(good && value[0] == 7 && value[1] == 0,
+		"and after it, where that is later: %g %g", (double)value[0], (double)value[1]);
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(a);
+	cg_array_free(w);
+}
+
+static void test_backward_twice(cg_ctx *ctx)
+{
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 1, (int64_t[]){ 1 });
+	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+	cg_tensor *x = cg_use(g, a), *y;
+
+	cg_want_grad(x);
+	y = cg_scale(x, 3);
+	ok(cg_backward(y, NULL) == CG_OK && cg_grad(x), "a gradient of what is no parameter");
+	ok(cg_backward(y, NULL) == CG_ERR_STATE, "not twice: %s", cg_error(ctx));
+	cg_clear_error(ctx);
+	cg_graph_free(g);
+	cg_array_free(a);
+}
+
+static void test_tune(void)
+{
+	static const char *const wrong[] = { "vector_width 12", "group 100", "warp 0",
+		"group 1073741824" };
+	char path[] = "/tmp/clgrad-tune-XXXXXX";
+	int file = mkstemp(path);
+
+	if (file >= 0)
+		close(file);
+	setenv("CG_TUNE", path, 1);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		FILE *f = fopen(path, "w");
+		cg_status status;
+		cg_ctx *ctx;
+
+		if (f) {
+			fprintf(f, "%s\n", wrong[i]);
+			fclose(f);
+		}
+		status = cg_open(NULL, &ctx);
+		ok(status == CG_ERR_FORMAT, "a parameter that kernels cannot take: %s",
+			cg_error(ctx));
+		cg_close(ctx);
+	}
+	unsetenv("CG_TUNE");
+	remove(path);
+}
+
 int main(void)
 {
 	cg_ctx *ctx;
@@ -170,6 +245,9 @@ int main(void)
 	test_replay(ctx);
 	test_errors(ctx);
 	test_accumulate(ctx);
+	test_order(ctx);
+	test_backward_twice(ctx);
+	test_tune();
 	ok(cg_get_stats(ctx).bytes_now == 0, "all device memory is given back");
 	cg_close(ctx);
 	return done();
