@@ -6,3 +6,6 @@ dist_man_MANS = \
 	doc/fer-import.1 \
 	doc/fer-predict.1 \
 	doc/fer-train.1
+
+# What the README links to.
+EXTRA_DIST += doc/results
