@@ -33,7 +33,7 @@ models/models
 bin/cli bin/json bin/random bin/progress bin/lines bin/canvas
 bin/stop
 bin/data
-bin/engine bin/import_names bin/npy bin/model_options
+bin/engine bin/import_names bin/npy
 bin/synth_pose
 bin/synth bin/metrics bin/order
 bin/network bin/data_load bin/import_layout
