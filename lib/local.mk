@@ -63,6 +63,7 @@ cl_sources = \
 	cl/augment.cl \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \
+	cl/conv2d_copy_cpu.cl \
 	cl/conv2d_cpu.cl \
 	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
