@@ -1,21 +1,23 @@
 /*
- * Convolution and its gradient by the input on CPU devices, with the register tile (tile_cpu.cl) and no
- * matrix of windows in memory: rows of a tile are pixels of the result, the reduction runs over taps
- * and channels, and a tap only moves the pointers to the rows. x [B,H,W,ldx], w [R,S,C,ldw],
- * y [B,P,Q,ldy]; C and M are those of one group, which may be a part of the rows.
+ * Convolutions on CPU devices, with the register tile (tile_cpu.cl) and no matrix of windows in
+ * memory. x [B,H,W,ldx], w [R,S,C,ldw], y [B,P,Q,ldy]; C and M are those of one group, which may
+ * be a part of the rows.
  *
- * Where images are small, the rows of a tile are the same pixel of different images: a tap that is
- * outside is then outside for all of them, and left out.
+ *	conv2d		y, or dx: rows of a tile are pixels of the result, the reduction runs over
+ *			taps and channels, and a tap only moves the pointers to the rows
+ *	conv2d_few	y where C is small: the reduction runs over whole windows, copied for
+ *			each tile: conv2d_few_cpu.cl
+ *	conv2d_dw...	dw: conv2d_dw_cpu.cl
  */
 #include "tile_cpu.cl"
 
-#define KC 576		/* longest piece of the reduction */
-#define TAPS 64		/* most taps in it */
+#define KC 576 /* longest piece of the reduction; FEW in conv2d.c */
+#define TAPS 64 /* most taps in it */
 
 /* A grid of pixels: all of a result, or one phase of dx. */
 struct grid {
-	int B, h, w;		/* images, rows, columns */
-	int by_image;		/* neighbours are the same pixel of different images, else along a row */
+	int B, h, w; /* images, rows, columns */
+	int by_image; /* neighbours are the same pixel of different images, else along a row */
 };
 
 struct pixel {
@@ -72,59 +74,99 @@ static inline struct axis forward_axis(int R, int stride, int pad)
 	return (struct axis){ R, 0, 1, stride, -pad, 1, 0, 1 };
 }
 
-/* dx in `phase` (h % stride): of the rows r of the window only those for which h + pad - r is a multiple of stride */
+/* dx in `phase` (h % stride): of the rows r of the window only those for which h + pad - r is a
+ * multiple of stride */
 static inline struct axis transposed_axis(int R, int stride, int pad, int phase)
 {
 	const int first = (phase + pad) % stride;
 	const int taps = first < R ? (R - 1 - first) / stride + 1 : 0;
 
-	return (struct axis){ taps, first, stride, 1, (phase + pad - first) / stride, -1, phase, stride };
+	return (struct axis){ taps, first, stride, 1, (phase + pad - first) / stride, -1, phase,
+		stride };
 }
 
-/*
- * The segments of a tile: a[s][i] is the input of row i under tap s, which lies dh, dw from the row's origin h, l.
- * `zero` where that is outside; taps that are outside for all rows are left out.
- */
-static int point(__global const float **a, int *at, __global const float *const *image, const int *h, const int *l,
-	const int *dh, const int *dw, int taps, __global const float *zero, int H, int W, int ldx, int stride)
-{
-	__global const float *origin[MR];
-	int segments = 0, top = h[0], bottom = h[0], left = l[0], right = l[0];
-	int dh0 = dh[0], dh1 = dh[0], dw0 = dw[0], dw1 = dw[0];
+/* What a kernel is given; of x and of the result it knows the rows of its group. */
+struct conv {
+	int H, W, C, ldx, P, Q, M, ldy, S, ldw, transposed;
+};
 
-	for (int i = 0; i < MR; i++) {
+/* Taps t0 .. of a window, for channels c0 ..: where each lies from the origin of a pixel's
+ * window. */
+struct taps {
+	int n, c0, channels;
+	int dh[TAPS], dw[TAPS];
+};
+
+/* Chooses `n` taps from t0 on and copies their part of w, columns n0 .., into the panel. */
+static void load_taps(struct taps *k, float *panel, __global const float *w, struct conv f,
+	struct axis v, struct axis u, int t0, int n0, int cols)
+{
+	for (int t = 0; t < k->n; t++, panel += k->channels * NR) {
+		const int i = (t0 + t) / u.taps, j = (t0 + t) % u.taps;
+		const int tap = (v.first + i * v.every) * f.S + u.first + j * u.every;
+
+		k->dh[t] = i * v.dir;
+		k->dw[t] = j * u.dir;
+		if (f.transposed)
+			panel_transpose(panel, w + (size_t)(tap * f.M + n0) * f.ldw + k->c0, f.ldw,
+				k->channels, cols);
+		else
+			panel_copy(panel, w + (size_t)(tap * f.C + k->c0) * f.ldw + n0, f.ldw,
+				k->channels, cols);
+	}
+}
+
+/* Whether no tap is outside for any of the rows with origins h, l. */
+static int all_inside(const struct taps *k, const int *h, const int *l, int H, int W)
+{
+	int top = h[0], bottom = h[0], left = l[0], right = l[0];
+	int up = 0, down = 0, before = 0, after = 0;
+
+	for (int i = 1; i < MR; i++) {
 		top = min(top, h[i]);
 		bottom = max(bottom, h[i]);
 		left = min(left, l[i]);
 		right = max(right, l[i]);
-		origin[i] = image[i] + (h[i] * W + l[i]) * ldx;
 	}
-	for (int t = 0; t < taps; t++) {
-		dh0 = min(dh0, dh[t]);
-		dh1 = max(dh1, dh[t]);
-		dw0 = min(dw0, dw[t]);
-		dw1 = max(dw1, dw[t]);
+	for (int t = 0; t < k->n; t++) {
+		up = min(up, k->dh[t]);
+		down = max(down, k->dh[t]);
+		before = min(before, k->dw[t]);
+		after = max(after, k->dw[t]);
 	}
-	if (top + dh0 >= 0 && bottom + dh1 < H && left + dw0 >= 0 && right + dw1 < W) {
-		for (int t = 0; t < taps; t++) {
-			const int delta = (dh[t] * W + dw[t]) * ldx;
+	return top + up >= 0 && bottom + down < H && left + before >= 0 && right + after < W;
+}
 
+/*
+ * The segments of a tile: a[s][i] is the input of row i under tap s; image[i] and h[i], l[i] are
+ * its image and the origin of its window. `zero` where that is outside; taps outside for all rows
+ * are left out.
+ */
+static int aim(__global const float **a, int *at, const struct taps *k,
+	__global const float *const *image, const int *h, const int *l, __global const float *zero,
+	struct conv f)
+{
+	__global const float *origin[MR];
+	const int inside = all_inside(k, h, l, f.H, f.W), stride = k->channels * NR;
+	int segments = 0;
+
+	for (int i = 0; i < MR; i++)
+		origin[i] = image[i] + (h[i] * f.W + l[i]) * f.ldx;
+	for (int t = 0; t < k->n; t++) {
+		const int delta = (k->dh[t] * f.W + k->dw[t]) * f.ldx;
+		int any = inside;
+
+		if (inside)
 			UNROLL for (int i = 0; i < MR; i++)
-				a[t * MR + i] = origin[i] + delta;
-			at[t] = t * stride;
-		}
-		return taps;
-	}
-	for (int t = 0; t < taps; t++) {
-		const int delta = (dh[t] * W + dw[t]) * ldx;
-		int any = 0;
+				a[segments * MR + i] = origin[i] + delta;
+		else
+			UNROLL for (int i = 0; i < MR; i++) {
+				const int here = ((uint)(h[i] + k->dh[t]) < (uint)f.H) &
+					((uint)(l[i] + k->dw[t]) < (uint)f.W);
 
-		UNROLL for (int i = 0; i < MR; i++) {
-			const int inside = ((uint)(h[i] + dh[t]) < (uint)H) & ((uint)(l[i] + dw[t]) < (uint)W);
-
-			a[segments * MR + i] = inside ? origin[i] + delta : zero;
-			any |= inside;
-		}
+				a[segments * MR + i] = here ? origin[i] + delta : zero;
+				any |= here;
+			}
 		at[segments] = t * stride;
 		segments += any;
 	}
@@ -132,53 +174,48 @@ static int point(__global const float **a, int *at, __global const float *const 
 }
 
 /*
- * y[B,P,Q,M] = act(conv(x, w) + bias); with `transposed` x is dy [B,H,W,C] (C: channels of y), the result dx
- * [B,P,Q,M] (M: channels of x) and w is read as [R,S,M,C]. `zero` holds at least C zeros.
- * Global size: blocks of mb pixels of the result (of a phase), panels of M, phases (stride_h·stride_w of dx, else 1).
+ * y[B,P,Q,M] = act(conv(x, w) + bias); with `transposed` x is dy [B,H,W,C] (C: channels of y), the
+ * result dx [B,P,Q,M] (M: channels of x) and w is read as [R,S,M,C]. `zero` holds at least C zeros.
+ *
+ * Where images are small, by_image makes the rows of a tile the same pixel of different images: a
+ * tap that is outside is then outside for all of them, and left out.
+ *
+ * Global size: blocks of mb pixels of the result (of a phase), panels of M, phases
+ * (stride_h·stride_w of dx, else 1).
  */
 __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const float *restrict w,
-	__global float *restrict y, __global const float *restrict bias, __global const float *restrict zero, int x_off,
-	int ldx, int w_off, int ldw, int y_off, int ldy, int transposed, int has_bias, int act, int B, int H, int W, int C,
-	int P, int Q, int M, int R, int S, int stride_h, int stride_w, int pad_h, int pad_w, int by_image, int mb)
+	__global float *restrict y, __global const float *restrict bias,
+	__global const float *restrict zero, int x_off, int ldx, int w_off, int ldw, int y_off,
+	int ldy, int transposed, int has_bias, int act, int B, int H, int W, int C, int P, int Q,
+	int M, int R, int S, int stride_h, int stride_w, int pad_h, int pad_w, int by_image, int mb)
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
+	const struct conv f = { H, W, C, ldx, P, Q, M, ldy, S, ldw, transposed };
 	const int phase = get_global_id(2), n0 = get_global_id(1) * NR;
 	const struct axis v = transposed ? transposed_axis(R, stride_h, pad_h, phase / stride_w) :
-		forward_axis(R, stride_h, pad_h);
+					   forward_axis(R, stride_h, pad_h);
 	const struct axis u = transposed ? transposed_axis(S, stride_w, pad_w, phase % stride_w) :
-		forward_axis(S, stride_w, pad_w);
-	const struct grid g = { B, (P - v.offset + v.spread - 1) / v.spread, (Q - u.offset + u.spread - 1) / u.spread,
-		by_image };
-	const int m0 = get_global_id(0) * mb, m1 = min(g.B * g.h * g.w, m0 + mb), taps = v.taps * u.taps;
-	const int parts = (C + KC - 1) / KC, cs = (C + parts - 1) / parts, together = min(TAPS, KC / cs);
+					   forward_axis(S, stride_w, pad_w);
+	const struct grid g = { B, (P - v.offset + v.spread - 1) / v.spread,
+		(Q - u.offset + u.spread - 1) / u.spread, by_image };
+	const int m0 = get_global_id(0) * mb, m1 = min(g.B * g.h * g.w, m0 + mb);
+	const int pieces = (C + KC - 1) / KC, piece = (C + pieces - 1) / pieces;
+	const int taps = v.taps * u.taps, together = min(TAPS, KC / piece);
 	struct result r = { .cols = min(NR, M - n0), .add = 0 };
 
-	x += x_off;
 	y += y_off + n0;
-	w += w_off;
 	if (has_bias)
 		bias += n0;
-	for (int c0 = 0; c0 < C; c0 += cs)
+	/* without any tap (a phase no window reaches) once, to write zeros */
+	for (int c0 = 0; c0 < C; c0 += piece)
 		for (int t0 = 0; t0 == 0 || t0 < taps; t0 += together) {
-			const int cn = min(cs, C - c0), tn = min(together, taps - t0);
-			const int last = c0 + cn == C && t0 + tn == taps;
+			struct taps k = { .n = min(together, taps - t0), .c0 = c0,
+				.channels = min(piece, C - c0) };
+			const int last = c0 + k.channels == C && t0 + k.n == taps;
 			struct pixel p = pixel_at(m0, g);
-			int dh[TAPS], dw[TAPS];
 
-			for (int t = 0; t < tn; t++) {
-				const int row = v.first + (t0 + t) / u.taps * v.every;
-				const int tap = row * S + u.first + (t0 + t) % u.taps * u.every;
-
-				dh[t] = (t0 + t) / u.taps * v.dir;
-				dw[t] = (t0 + t) % u.taps * u.dir;
-
-				if (transposed)
-					panel_transpose(panel + t * cn * NR, w + (size_t)(tap * M + n0) * ldw + c0, ldw, cn,
-						r.cols);
-				else
-					panel_copy(panel + t * cn * NR, w + (size_t)(tap * C + c0) * ldw + n0, ldw, cn, r.cols);
-			}
+			load_taps(&k, panel, w + w_off, f, v, u, t0, n0, r.cols);
 			r.bias = last && has_bias;
 			r.act = last ? act : ACT_NONE;
 			for (int m = m0; m < m1; m += MR) {
@@ -188,18 +225,22 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 
 				r.rows = min(MR, m1 - m);
 				for (int i = 0; i < MR; i++) {
-					out[i] = y + ((size_t)(p.b * P + v.offset + p.i * v.spread) * Q + u.offset +
-						p.j * u.spread) * ldy;
-					image[i] = x + (size_t)p.b * H * W * ldx + c0;
+					const size_t row = p.b * P + v.offset + p.i * v.spread;
+
+					out[i] = y + (row * Q + u.offset + p.j * u.spread) * ldy;
+					image[i] = x + x_off + (size_t)p.b * H * W * ldx + c0;
 					h[i] = p.i * v.step + v.from;
 					l[i] = p.j * u.step + u.from;
-					if (i < r.rows - 1)
+					if (i < r.rows - 1)	/* the rest repeats the last */
 						p = next_pixel(p, g);
 				}
 				p = next_pixel(p, g);
-				segments = point(a, at, image, h, l, dh, dw, tn, zero, H, W, ldx, cn * NR);
-				tile(a, at, segments, cn, 1, panel, out, bias, r);
+				segments = aim(a, at, &k, image, h, l, zero, f);
+				tile(a, at, segments, k.channels, 1, panel, out, bias, r);
 			}
 			r.add = 1;
 		}
 }
+
+#include "conv2d_few_cpu.cl"
+#include "conv2d_dw_cpu.cl"

@@ -1,24 +1,26 @@
 /*
  * Matrix products on CPU devices: C[M,N] = act(op(A)·op(B) + bias) (+ C), row-major.
  *
- * One work-item computes `mb` rows of a panel of NR columns. It walks K in blocks of kc <= KC: copies that
- * part of B into a private panel [kc][NR] (transposing it where B is given as [N,K]) and runs down its rows
- * with register tiles (tile_cpu.cl). So there is no packed copy of B in memory, and the panel is used
- * mb / MR times while it is in the nearest caches.
+ * One work-item computes `mb` rows of a panel of NR columns. It walks K in blocks of kc <= KC:
+ * copies that part of B into a private panel [kc][NR] (transposing it where B is given as [N,K])
+ * and runs down its rows with register tiles (tile_cpu.cl). So there is no packed copy of B in
+ * memory, and the panel is used mb / MR times while it is in the nearest caches.
  */
 #include "tile_cpu.cl"
 
 /* as in gemm.c */
-#define KC 384		/* BLOCK: 96 KB of panel */
-#define KC_TN 192	/* BLOCK_TN */
-#define MB_TN 192	/* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
+#define KC 384 /* BLOCK: 96 KB of panel */
+#define KC_TN 192 /* BLOCK_TN */
+#define MB_TN 192 /* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
 
 /*
- * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: row blocks of mb, panels, batch (strides sa, sb, sc).
+ * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: row blocks of mb, panels, batch
+ * (strides sa, sb, sc).
  */
 __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const float *restrict b,
-	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa, int b_off, int ldb,
-	int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act, int beta, int M, int N, int K, int mb, int kc)
+	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa,
+	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
+	int beta, int M, int N, int K, int mb, int kc)
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
@@ -60,20 +62,21 @@ static inline void block_copy(float *block, __global const float *a, int lda, in
 {
 	for (int k = 0; k < n; k++)
 		for (int i = 0; i < rows; i += CG_VW)
-			*(vfloat *)(block + k * MB_TN + i) = load_some(a + (size_t)k * lda + i, rows - i);
+			*(vfloat *)(block + k * MB_TN + i) =
+				load_some(a + (size_t)k * lda + i, rows - i);
 }
 
 /*
- * A as [K,M], B as [K,N]: gradients of weights. A's columns are read in place, or, with `copy`, from a private
- * copy: rows of A that lie pages apart cost more than copying them.
+ * A as [K,M], B as [K,N]: gradients of weights. A's columns are read in place, or, with `copy`,
+ * from a private copy: rows of A that lie pages apart cost more than copying them.
  *
- * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum adds the
- * parts up. Global size: row blocks of mb, panels, batch or parts.
+ * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum
+ * adds the parts up. Global size: row blocks of mb, panels, batch or parts.
  */
 __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const float *restrict b,
-	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa, int b_off, int ldb,
-	int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act, int beta, int M, int N, int K, int mb, int kc,
-	int kz, int copy)
+	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa,
+	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
+	int beta, int M, int N, int K, int mb, int kc, int kz, int copy)
 {
 	vfloat panel_[KC_TN * NV], block_[KC_TN * MB_TN / CG_VW];
 	float *panel = (float *)panel_, *block = (float *)block_;
@@ -123,9 +126,10 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 	}
 }
 
-/* C[M,N] (+)= part[0] + part[1] + .. + part[n - 1], each [M,N], in this order. Global size: pieces of columns, M. */
-__kernel CG_SINGLE void gemm_sum(__global const float *restrict part, __global float *restrict c, int c_off, int ldc,
-	int beta, int M, int N, int n)
+/* C[M,N] (+)= part[0] + part[1] + .. + part[n - 1], each [M,N], in this order. Global size:
+ * pieces of columns, M. */
+__kernel CG_SINGLE void gemm_sum(__global const float *restrict part, __global float *restrict c,
+	int c_off, int ldc, int beta, int M, int N, int n)
 {
 	const int step = (int)get_global_size(0) * CG_VW;
 

@@ -1,12 +1,12 @@
 /*
  * The register tile of CPU devices, for matrix products and convolutions: MR rows x NR columns of
- * accumulators, NV vectors a row. One step of k is a column of A, an element a row, broadcast, times
- * a row of NR elements of B. With 16-wide vectors 6 x 4 accumulators, 4 vectors of B and a broadcast fill
- * 29 of 32 registers; with narrower ones 6 x 2 fill 15 of 16. -DTILE_NARROW halves the columns and
- * doubles the rows, for matrices of few columns.
+ * accumulators, NV vectors a row. One step of k is a column of A, an element a row, broadcast,
+ * times a row of NR elements of B. With 16-wide vectors 6 x 4 accumulators, 4 vectors of B and a
+ * broadcast fill 29 of 32 registers; with narrower ones 6 x 2 fill 15 of 16. -DTILE_NARROW halves
+ * the columns and doubles the rows, for matrices of few columns.
  *
- * Included by the files that use it; all loops over a tile unroll completely, so that the tile stays in
- * registers.
+ * Included by the files that use it; all loops over a tile unroll completely, so that the tile
+ * stays in registers.
  */
 #ifdef TILE_NARROW
 #define MR 12
@@ -18,13 +18,13 @@
 #define NR (NV * CG_VW)
 #define UNROLL _Pragma("unroll")
 
-enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH };	/* enum cg__act */
+enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH }; /* enum cg__act */
 
 /* Which part of C a tile is, and what becomes of it. */
 struct result {
-	int rows, cols;	/* valid part */
-	int add;	/* C += tile, not C = tile */
-	int bias;	/* then add the bias, then act */
+	int rows, cols; /* valid part */
+	int add; /* C += tile, not C = tile */
+	int bias; /* then add the bias, then act */
 	int act;
 };
 
@@ -64,7 +64,7 @@ static inline vfloat activate(vfloat x, int act)
 	T e;
 
 	if (act == ACT_RELU)
-		return x < 0.f ? (vfloat)0.f : x;	/* NaN stays */
+		return x < 0.f ? (vfloat)0.f : x; /* NaN stays */
 	if (act == ACT_GELU) {
 		CG_ERF(e, x * 0.70710678118654752f)
 		return 0.5f * x * (1.f + e);
@@ -77,8 +77,8 @@ static inline vfloat activate(vfloat x, int act)
 }
 
 /* Tiles at the edges, and activations that take more than an instruction: by rows, from memory. */
-static void store_rows(
-	const vfloat (*t)[NV], __global float *const *c, __global const float *bias, struct result r)
+static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global const float *bias,
+	struct result r)
 {
 	for (int i = 0; i < r.rows; i++)
 		for (int j = 0; j < NV && j * CG_VW < r.cols; j++) {
@@ -94,78 +94,25 @@ static void store_rows(
 		}
 }
 
-/*
- * tile: t[i][:] = sum over s < segments, k < n of a[s·MR + i][k·step] · b[at[s] + k·NR][:], then C as `r` says.
- * A segment is a stretch of the reduction along which the rows of A lie at constant distance; `a` holds MR
- * pointers for each, b + at[s] is its part of the panel. One function, so that the tile never leaves the
- * registers.
- */
-#define TILE(name, space) \
-	__attribute__((noinline)) static void name(const space float *const *a, const int *at, int segments, int n, int step, const float *b, \
-		__global float *const *c, __global const float *bias, struct result r) \
-	{ \
-		vfloat t[MR][NV]; \
-\
-		UNROLL for (int i = 0; i < MR; i++) \
-			UNROLL for (int j = 0; j < NV; j++) \
-				t[i][j] = 0.f; \
-		for (int s = 0; s < segments; s++, a += MR) { \
-			const float *row = b + at[s]; \
-			const space float *x[MR]; \
-\
-			UNROLL for (int i = 0; i < MR; i++) \
-				x[i] = a[i]; \
-			_Pragma("unroll 4") \
-			for (int k = 0; k < n; k++) { \
-				vfloat v[NV]; \
-\
-				UNROLL for (int j = 0; j < NV; j++) \
-					v[j] = *(const vfloat *)(row + k * NR + j * CG_VW); \
-				UNROLL for (int i = 0; i < MR; i++) \
-					UNROLL for (int j = 0; j < NV; j++) \
-						t[i][j] = multiply_add(x[i][k * step], v[j], t[i][j]); \
-			} \
-		} \
-		if (r.rows < MR || r.cols < NR || r.act > ACT_RELU) { \
-			vfloat copy[MR][NV]; \
-\
-			UNROLL for (int i = 0; i < MR; i++) \
-				UNROLL for (int j = 0; j < NV; j++) \
-					copy[i][j] = t[i][j]; \
-			store_rows(copy, c, bias, r); \
-			return; \
-		} \
-		if (r.add) \
-			UNROLL for (int i = 0; i < MR; i++) \
-				UNROLL for (int j = 0; j < NV; j++) \
-					t[i][j] += VLOAD(0, c[i] + j * CG_VW); \
-		if (r.bias) \
-			UNROLL for (int j = 0; j < NV; j++) { \
-				const vfloat v = VLOAD(0, bias + j * CG_VW); \
-\
-				UNROLL for (int i = 0; i < MR; i++) \
-					t[i][j] += v; \
-			} \
-		if (r.act == ACT_RELU) \
-			UNROLL for (int i = 0; i < MR; i++) \
-				UNROLL for (int j = 0; j < NV; j++) \
-					t[i][j] = t[i][j] < 0.f ? (vfloat)0.f : t[i][j]; \
-		UNROLL for (int i = 0; i < MR; i++) \
-			UNROLL for (int j = 0; j < NV; j++) \
-				VSTORE(t[i][j], 0, c[i] + j * CG_VW); \
-	}
-TILE(tile, __global)
-TILE(tile_private, __private)
+#define TILE tile
+#define SPACE __global
+#include "tile_run_cpu.cl"
+#undef TILE
+#undef SPACE
+#define TILE tile_private
+#define SPACE __private
+#include "tile_run_cpu.cl"
 
-/* ---- panels of B: [k][NR], columns behind `cols` are zero --------------------------------------------- */
+/* ---- panels of B: [k][NR], columns behind `cols` are zero ------------------------------- */
 
 /* panel[k][j] = b[k·ldb + j], k < n */
 static inline void panel_copy(float *panel, __global const float *b, int ldb, int n, int cols)
 {
 	for (int k = 0; k < n; k++)
 		UNROLL for (int j = 0; j < NV; j++)
-			*(vfloat *)(panel + k * NR + j * CG_VW) = cols == NR ? VLOAD(0, b + (size_t)k * ldb + j * CG_VW) :
-				load_some(b + (size_t)k * ldb + j * CG_VW, cols - j * CG_VW);
+			*(vfloat *)(panel + k * NR + j * CG_VW) = cols == NR
+				? VLOAD(0, b + (size_t)k * ldb + j * CG_VW)
+				: load_some(b + (size_t)k * ldb + j * CG_VW, cols - j * CG_VW);
 }
 
 /* a0 b0 a1 b1 ... of the lower and of the upper halves */
@@ -187,14 +134,15 @@ static inline vfloat zip_hi(vfloat a, vfloat b)
 	return v;
 }
 
-/* panel[k][j] = b[j·ldb + k] for a square of a vector's width: as many rounds of interleaving as it has bits. */
+/* panel[k][j] = b[j·ldb + k] for a square of a vector's width: as many rounds of interleaving as
+ * it has bits. */
 static inline void transpose_square(float *panel, __global const float *b, int ldb)
 {
 	vfloat r[CG_VW], s[CG_VW];
 
 	UNROLL for (int j = 0; j < CG_VW; j++)
 		r[j] = VLOAD(0, b + (size_t)j * ldb);
-	UNROLL for (int width = 1; width < CG_VW; width *= 2) {
+	for (int width = 1; width < CG_VW; width *= 2) {
 		UNROLL for (int j = 0; j < CG_VW / 2; j++) {
 			s[2 * j] = zip_lo(r[j], r[j + CG_VW / 2]);
 			s[2 * j + 1] = zip_hi(r[j], r[j + CG_VW / 2]);

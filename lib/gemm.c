@@ -36,7 +36,7 @@ static struct cg__arg arg_c(const struct cg__gemm *g)
 	return g->beta != 0 || part ? UPDATE(g->c) : OUT(g->c);
 }
 
-/* ---- CLBlast ------------------------------------------------------------------------------------ */
+/* ---- CLBlast ---------------------------------------------------------------------------- */
 
 struct blob {
 	struct cg__gemm g;
@@ -49,37 +49,40 @@ static cg_status call_clblast(cg_ctx *ctx, const void *blob, void *const *mem)
 	CLBlastTranspose tb = g->trans_b ? CLBlastTransposeYes : CLBlastTransposeNo;
 	CLBlastStatusCode code;
 
-	ctx->gemm = ctx;	/* there is something in CLBlast's cache */
+	ctx->gemm = ctx; /* there is something in CLBlast's cache */
 	if (g->batch > 1)
-		code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M, (size_t)g->N, (size_t)g->K, 1,
-						  mem[0], (size_t)g->a_offset, (size_t)g->lda, (size_t)g->a_stride, mem[1],
-						  (size_t)g->b_offset, (size_t)g->ldb, (size_t)g->b_stride, g->beta,
-						  mem[2], (size_t)g->c_offset, (size_t)g->ldc, (size_t)g->c_stride,
-						  (size_t)g->batch, &ctx->queue, NULL);
+		code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M,
+			(size_t)g->N, (size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda,
+			(size_t)g->a_stride, mem[1], (size_t)g->b_offset, (size_t)g->ldb,
+			(size_t)g->b_stride, g->beta, mem[2], (size_t)g->c_offset, (size_t)g->ldc,
+			(size_t)g->c_stride, (size_t)g->batch, &ctx->queue, NULL);
 	else
-		code = CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M, (size_t)g->N, (size_t)g->K, 1, mem[0],
-				    (size_t)g->a_offset, (size_t)g->lda, mem[1], (size_t)g->b_offset, (size_t)g->ldb,
-				    g->beta, mem[2], (size_t)g->c_offset, (size_t)g->ldc, &ctx->queue, NULL);
+		code = CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M, (size_t)g->N,
+			(size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda, mem[1],
+			(size_t)g->b_offset, (size_t)g->ldb, g->beta, mem[2], (size_t)g->c_offset,
+			(size_t)g->ldc, &ctx->queue, NULL);
 	if (code != CLBlastSuccess)
-		return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast: status %d (%s)", (int)code, cg__cl_error_name((int)code));
+		return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast: status %d (%s)", (int)code,
+			cg__cl_error_name((int)code));
 	return CG_OK;
 }
 
 static cg_status emit_clblast(struct cg__emit *e, const struct cg__gemm *g)
 {
-	struct blob blob = {*g};
-	struct cg__arg arg[3] = {IN(g->a), IN(g->b), arg_c(g)};
+	struct blob blob = { *g };
+	struct cg__arg arg[3] = { IN(g->a), IN(g->b), arg_c(g) };
 
 	TRY(cg__launch_call(e, "clblast", call_clblast, &blob, sizeof(blob), arg, 3));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	if (g->bias == NULL && g->act == CG__ACT_NONE)
 		return CG_OK;
-	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_epilogue", cg__range_rows(e, g->N, g->M * g->batch), UPDATE(g->c),
-			  IN(g->bias), INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride),
-			  INT(g->batch), INT(g->act));
+	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_epilogue",
+		cg__range_rows(e, g->N, g->M * g->batch), UPDATE(g->c), IN(g->bias), INT(g->M),
+		INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride), INT(g->batch),
+		INT(g->act));
 }
 
-/* ---- our tile kernel: GPU style ------------------------------------------------------------------ */
+/* ---- our tile kernel: GPU style --------------------------------------------------------- */
 
 /* Long products of few tiles (weight gradients) are cut along K; a function of the shape alone. */
 static int64_t splits_of(const struct cg__gemm *g, int64_t tiles)
@@ -92,26 +95,31 @@ static int64_t splits_of(const struct cg__gemm *g, int64_t tiles)
 
 static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
 {
-	int64_t across = (g->N + 63) / 64, down = (g->M + 63) / 64, splits = splits_of(g, across * down * g->batch);
-	cg_tensor *part = splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->batch * g->M * g->N) : NULL;
-	static const char *const options[4] = {NULL, "-DTRANS_B=1", "-DTRANS_A=1", "-DTRANS_A=1 -DTRANS_B=1"};
-	struct cg__range r = cg__range_3d((size_t)across * 16, (size_t)down * 16, (size_t)(splits * g->batch), 16, 16, 1);
+	int64_t across = (g->N + 63) / 64, down = (g->M + 63) / 64,
+		splits = splits_of(g, across * down * g->batch);
+	cg_tensor *part =
+		splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->batch * g->M * g->N) : NULL;
+	static const char *const options[4] = { NULL, "-DTRANS_B=1", "-DTRANS_A=1",
+		"-DTRANS_A=1 -DTRANS_B=1" };
+	struct cg__range r = cg__range_3d(
+		(size_t)across * 16, (size_t)down * 16, (size_t)(splits * g->batch), 16, 16, 1);
 	struct cg__arg c = part ? OUT(part) : arg_c(g);
 
-	TRY(CG__LAUNCH(e, "gemm_gpu", options[2 * g->trans_a + g->trans_b], "gemm", r, IN(g->a), IN(g->b), c,
-		       IN(part ? NULL : g->bias), INT(g->M), INT(g->N), INT(g->K), INT(g->a_offset), INT(g->b_offset),
-		       INT(part ? 0 : g->c_offset), INT(g->lda), INT(g->ldb), INT(g->ldc), INT(g->a_stride),
-		       INT(g->b_stride), INT(g->c_stride), INT(splits), INT(!part && g->beta != 0),
-		       INT(part ? CG__ACT_NONE : g->act)));
+	TRY(CG__LAUNCH(e, "gemm_gpu", options[2 * g->trans_a + g->trans_b], "gemm", r, IN(g->a),
+		IN(g->b), c, IN(part ? NULL : g->bias), INT(g->M), INT(g->N), INT(g->K),
+		INT(g->a_offset), INT(g->b_offset), INT(part ? 0 : g->c_offset), INT(g->lda),
+		INT(g->ldb), INT(g->ldc), INT(g->a_stride), INT(g->b_stride), INT(g->c_stride),
+		INT(splits), INT(!part && g->beta != 0), INT(part ? CG__ACT_NONE : g->act)));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	if (part == NULL)
 		return CG_OK;
-	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_join", cg__range_rows(e, g->N, g->M * g->batch), IN(part), arg_c(g),
-			  IN(g->bias), INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride),
-			  INT(splits), INT(g->batch), INT(g->beta != 0), INT(g->act));
+	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_join",
+		cg__range_rows(e, g->N, g->M * g->batch), IN(part), arg_c(g), IN(g->bias),
+		INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride), INT(splits),
+		INT(g->batch), INT(g->beta != 0), INT(g->act));
 }
 
-/* ---- our register tiles: CPU style --------------------------------------------------------------- */
+/* ---- our register tiles: CPU style ------------------------------------------------------ */
 
 /* KC, KC_TN, MB_TN of gemm_cpu.cl */
 enum { BLOCK = 384, BLOCK_TN = 192, ROWS_TN = 192 };
@@ -126,15 +134,16 @@ static int64_t clamped(int64_t v, int64_t low, int64_t high)
 	return v > high ? high : v < low ? low : v;
 }
 
-/* tile_cpu.cl. Where panels are few, a half-empty last one costs more than the narrow tile's lower rate. */
+/* tile_cpu.cl. Where panels are few, a half-empty last one costs more than the narrow tile's
+ * lower rate. */
 struct cg__tile cg__tile_of(const struct cg__emit *e, int64_t N)
 {
 	const int width = cg__vector_width(e);
 	const int64_t cols = width == 16 ? 64 : 2 * width, rest = N % cols;
 
 	if (rest > 0 && rest <= cols / 2 && N < 5 * cols / 2)
-		return (struct cg__tile){12, cols / 2, "-DTILE_NARROW"};
-	return (struct cg__tile){6, cols, NULL};
+		return (struct cg__tile){ 12, cols / 2, "-DTILE_NARROW" };
+	return (struct cg__tile){ 6, cols, NULL };
 }
 
 int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels)
@@ -152,42 +161,46 @@ static int64_t block_of(int64_t K, int64_t most)
 }
 
 #define PRODUCT(g, c) \
-	IN((g)->a), IN((g)->b), c, IN((g)->bias), INT((g)->a_offset), INT((g)->lda), INT((g)->a_stride), \
-		INT((g)->b_offset), INT((g)->ldb), INT((g)->b_stride), INT((g)->trans_b), INT((g)->c_offset), \
-		INT((g)->ldc), INT((g)->c_stride), INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), \
-		INT((g)->M), INT((g)->N), INT((g)->K)
+	IN((g)->a), IN((g)->b), c, IN((g)->bias), INT((g)->a_offset), INT((g)->lda), \
+		INT((g)->a_stride), INT((g)->b_offset), INT((g)->ldb), INT((g)->b_stride), \
+		INT((g)->trans_b), INT((g)->c_offset), INT((g)->ldc), INT((g)->c_stride), \
+		INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), INT((g)->M), \
+		INT((g)->N), INT((g)->K)
 
 static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
 {
 	const struct cg__tile t = cg__tile_of(e, g->N);
-	const int64_t panels = up(g->N, t.cols), down = cg__tile_block(e, t, g->M, panels * g->batch);
+	const int64_t panels = up(g->N, t.cols),
+		      down = cg__tile_block(e, t, g->M, panels * g->batch);
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
-			  cg__range_3d((size_t)up(g->M, down), (size_t)panels, (size_t)g->batch, 1, 1, 1),
-			  PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
+		cg__range_3d((size_t)up(g->M, down), (size_t)panels, (size_t)g->batch, 1, 1, 1),
+		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
 }
 
-static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c, int64_t piece, int64_t parts)
+static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c,
+	int64_t piece, int64_t parts)
 {
 	const struct cg__tile t = cg__tile_of(e, g->N);
 	const int64_t down = up(up(g->M, up(g->M, ROWS_TN)), t.rows) * t.rows;
-	const bool copy = g->lda > 1024;	/* a page */
+	const bool copy = g->lda > 1024; /* a page */
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_tn",
-			  cg__range_3d((size_t)up(g->M, down), (size_t)up(g->N, t.cols),
-				       (size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
-			  PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy));
+		cg__range_3d((size_t)up(g->M, down), (size_t)up(g->N, t.cols),
+			(size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
+		PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy));
 }
 
-cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c, int64_t c_offset,
-			int64_t ldc, bool beta, int64_t M, int64_t N)
+cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
+	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N)
 {
-	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, N, M), IN(part), c, INT(c_offset), INT(ldc),
-			  INT(beta), INT(M), INT(N), INT(parts));
+	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, N, M), IN(part), c,
+		INT(c_offset), INT(ldc), INT(beta), INT(M), INT(N), INT(parts));
 }
 
 /* A' B of a long reduction and few tiles is cut in parts of K, a function of the shape alone. */
-static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, int64_t piece, int64_t parts)
+static cg_status emit_cpu_parts(
+	struct cg__emit *e, const struct cg__gemm *g, int64_t piece, int64_t parts)
 {
 	cg_tensor *part = cg__temp(e, CG_FLOAT32, parts * g->M * g->N);
 	struct cg__gemm f = *g;
@@ -202,7 +215,8 @@ static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, in
 	f.beta = 0;
 	TRY(emit_cpu_tn(e, &f, OUT(part), piece, parts));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
-	return cg__sum_parts(e, part, parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
+	return cg__sum_parts(
+		e, part, parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
 }
 
 static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g)

@@ -1,6 +1,6 @@
 /*
- * Matrix products. CPU family: our microkernel; GPU family: CLBlast or our tile kernel (CG_GEMM=own|clblast).
- * The only file that includes CLBlast's header is gemm.c.
+ * Matrix products. CPU family: our microkernel; GPU family: CLBlast or our tile kernel
+ * (CG_GEMM=own|clblast). The only file that includes CLBlast's header is gemm.c.
  */
 #ifndef CG_GEMM_H
 #define CG_GEMM_H
@@ -9,19 +9,20 @@
 
 enum cg__act { CG__ACT_NONE, CG__ACT_RELU, CG__ACT_GELU, CG__ACT_GELU_TANH };
 
-/* C[M,N] = act(op(A) op(B) + bias) (+ C if beta is 1), row-major, for each of `batch` products (0 means 1).
- * op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is [K,N]: B is [K,N], or
- * with trans_b [N,K]. Offsets and strides in elements; ld 0 means dense. beta 0 never reads C. */
+/* C[M,N] = act(op(A) op(B) + bias) (+ C if beta is 1), row-major, for each of `batch` products
+ * (0 means 1). op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is
+ * [K,N]: B is [K,N], or with trans_b [N,K]. Offsets and strides in elements; ld 0 means dense.
+ * beta 0 never reads C. */
 struct cg__gemm {
 	int64_t M, N, K;
 	bool trans_a, trans_b;
 	const cg_tensor *a, *b, *c;
-	const cg_tensor *bias;		/* [N] or NULL */
+	const cg_tensor *bias; /* [N] or NULL */
 	enum cg__act act;
 	int64_t a_offset, b_offset, c_offset;
 	int64_t lda, ldb, ldc;
 	int64_t batch, a_stride, b_stride, c_stride;
-	float beta;			/* 0 or 1 */
+	float beta; /* 0 or 1 */
 };
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g);
@@ -32,12 +33,12 @@ struct cg__tile {
 	const char *options;
 };
 struct cg__tile cg__tile_of(const struct cg__emit *e, int64_t N);
-/* Rows of a result of `rows` x `panels` tiles' columns that make a work-item: enough items for all units, but at
- * least some tiles each, and no more rows than the near cache holds. */
+/* Rows of a result of `rows` x `panels` tiles' columns that make a work-item: enough items for
+ * all units, but at least some tiles each, and no more rows than the near cache holds. */
 int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels);
 /* c[M,N], row stride ldc, = (beta c +) the sum of `parts` dense matrices, in order. */
-cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c, int64_t c_offset,
-			int64_t ldc, bool beta, int64_t M, int64_t N);
+cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
+	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N);
 
 /* CLBlast's caches and parameters for this context. */
 cg_status cg__gemm_open(cg_ctx *ctx);

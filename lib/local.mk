@@ -63,8 +63,9 @@ cl_sources = \
 	cl/augment.cl \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \
-	cl/conv2d_copy_cpu.cl \
 	cl/conv2d_cpu.cl \
+	cl/conv2d_dw_cpu.cl \
+	cl/conv2d_few_cpu.cl \
 	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \
@@ -77,7 +78,8 @@ cl_sources = \
 	cl/pool.cl \
 	cl/shape.cl \
 	cl/softmax.cl \
-	cl/tile_cpu.cl
+	cl/tile_cpu.cl \
+	cl/tile_run_cpu.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

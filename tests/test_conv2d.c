@@ -1,6 +1,6 @@
 /*
- * Convolutions: every path of either family, values and gradients, at sizes around the edges of tiles.
- * The inputs are linear each, so gradients are checked as adjoints too.
+ * Convolutions: every path of either family, values and gradients, at sizes around the edges of
+ * tiles. The inputs are linear each, so gradients are checked as adjoints too.
  */
 #include "optest.h"
 #include "tap.h"
@@ -29,7 +29,11 @@ static void ref_bias_relu(const void *config, const struct ref *in, struct ref *
 	}
 }
 
-#define CONFIG(...) &(cg_conv_config){ __VA_ARGS__ }
+#define CONFIG(...) \
+	&(cg_conv_config) \
+	{ \
+		__VA_ARGS__ \
+	}
 #define STRIDE(s) .stride_h = (s), .stride_w = (s)
 #define PAD(p) .pad_top = (p), .pad_left = (p), .pad_bottom = (p), .pad_right = (p)
 #define CONV(config) conv2d, ref_conv2d, config
@@ -37,19 +41,22 @@ static void ref_bias_relu(const void *config, const struct ref *in, struct ref *
 #define W(...) IN(__VA_ARGS__)
 
 static const struct op_case cases[] = {
-	{ "conv2d 1x1, 1 pixel", CONV(CONFIG(0)), .in = { X(1, 1, 1, 1), W(1, 1, 1, 1) }, .K = 1, .linear = EACH },
-	{ "conv2d 1x1 5->7", CONV(CONFIG(0)), .in = { X(2, 3, 5, 5), W(1, 1, 5, 7) }, .K = 30, .linear = EACH },
+	{ "conv2d 1x1, 1 pixel", CONV(CONFIG(0)), .in = { X(1, 1, 1, 1), W(1, 1, 1, 1) }, .K = 1,
+		.linear = EACH },
+	{ "conv2d 1x1 5->7", CONV(CONFIG(0)), .in = { X(2, 3, 5, 5), W(1, 1, 5, 7) }, .K = 30,
+		.linear = EACH },
 	{ "conv2d 1x1 65->33", CONV(CONFIG(0)), .in = { X(2, 7, 5, 65), W(1, 1, 65, 33) }, .K = 70,
 		.linear = EACH },
-	{ "conv2d 1x1/2 31->64", CONV(CONFIG(STRIDE(2))), .in = { X(2, 7, 6, 31), W(1, 1, 31, 64) }, .K = 64,
+	{ "conv2d 1x1/2 31->64", CONV(CONFIG(STRIDE(2))), .in = { X(2, 7, 6, 31), W(1, 1, 31, 64) },
+		.K = 64, .linear = EACH },
+	{ "conv2d 1x1, pad 1", CONV(CONFIG(PAD(1))), .in = { X(1, 2, 3, 3), W(1, 1, 3, 2) },
+		.K = 20, .linear = EACH },
+	{ "conv2d 3x3 1->1", CONV(CONFIG(0)), .in = { X(1, 3, 3, 1), W(3, 3, 1, 1) }, .K = 9,
 		.linear = EACH },
-	{ "conv2d 1x1, pad 1", CONV(CONFIG(PAD(1))), .in = { X(1, 2, 3, 3), W(1, 1, 3, 2) }, .K = 20,
-		.linear = EACH },
-	{ "conv2d 3x3 1->1", CONV(CONFIG(0)), .in = { X(1, 3, 3, 1), W(3, 3, 1, 1) }, .K = 9, .linear = EACH },
-	{ "conv2d 3x3, pad 1, 3->5", CONV(CONFIG(PAD(1))), .in = { X(2, 5, 7, 3), W(3, 3, 3, 5) }, .K = 70,
-		.linear = EACH },
-	{ "conv2d 3x3, pad 1, 1->32, stem", CONV(CONFIG(PAD(1))), .in = { X(2, 13, 11, 1), W(3, 3, 1, 32) },
-		.K = 288, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 3->5", CONV(CONFIG(PAD(1))), .in = { X(2, 5, 7, 3), W(3, 3, 3, 5) },
+		.K = 70, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 1->32, stem", CONV(CONFIG(PAD(1))),
+		.in = { X(2, 13, 11, 1), W(3, 3, 1, 32) }, .K = 288, .linear = EACH },
 	{ "conv2d 5x5/2, pad 2, 1->64, stem", CONV(CONFIG(STRIDE(2), PAD(2))),
 		.in = { X(2, 12, 13, 1), W(5, 5, 1, 64) }, .K = 400, .linear = EACH },
 	{ "conv2d 7x7/2, pad 3, 3->65, stem", CONV(CONFIG(STRIDE(2), PAD(3))),
@@ -58,14 +65,14 @@ static const struct op_case cases[] = {
 		.in = { X(1, 15, 19, 3), W(11, 11, 3, 9) }, .K = 363, .linear = EACH },
 	{ "conv2d 15x15 4->3, too many for a stem", CONV(CONFIG(PAD(7))),
 		.in = { X(1, 15, 15, 4), W(15, 15, 4, 3) }, .K = 900, .linear = EACH },
-	{ "conv2d 3x3, pad 1, 8->31", CONV(CONFIG(PAD(1))), .in = { X(2, 9, 8, 8), W(3, 3, 8, 31) }, .K = 279,
-		.linear = EACH },
-	{ "conv2d 3x3, pad 1, 32->32", CONV(CONFIG(PAD(1))), .in = { X(1, 17, 16, 32), W(3, 3, 32, 32) },
-		.K = 288, .linear = EACH },
-	{ "conv2d 3x3, pad 1, 17->65", CONV(CONFIG(PAD(1))), .in = { X(2, 10, 11, 17), W(3, 3, 17, 65) },
-		.K = 585, .linear = EACH },
-	{ "conv2d 3x3, pad 1, 63->67", CONV(CONFIG(PAD(1))), .in = { X(1, 9, 9, 63), W(3, 3, 63, 67) }, .K = 603,
-		.linear = EACH },
+	{ "conv2d 3x3, pad 1, 8->31", CONV(CONFIG(PAD(1))), .in = { X(2, 9, 8, 8), W(3, 3, 8, 31) },
+		.K = 279, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 32->32", CONV(CONFIG(PAD(1))),
+		.in = { X(1, 17, 16, 32), W(3, 3, 32, 32) }, .K = 288, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 17->65", CONV(CONFIG(PAD(1))),
+		.in = { X(2, 10, 11, 17), W(3, 3, 17, 65) }, .K = 585, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 63->67", CONV(CONFIG(PAD(1))),
+		.in = { X(1, 9, 9, 63), W(3, 3, 63, 67) }, .K = 603, .linear = EACH },
 	{ "conv2d 3x3, pad 1, 67->31, batch of small images", CONV(CONFIG(PAD(1))),
 		.in = { X(13, 3, 4, 67), W(3, 3, 67, 31) }, .K = 603, .linear = EACH },
 	{ "conv2d 3x3, pad 1, 200->9, small images", CONV(CONFIG(PAD(1))),
@@ -83,10 +90,10 @@ static const struct op_case cases[] = {
 		.in = { X(2, 5, 9, 12), W(3, 2, 12, 7) }, .K = 108, .linear = EACH },
 	{ "conv2d 2x2/3, rows that no window sees", CONV(CONFIG(STRIDE(3))),
 		.in = { X(2, 9, 7, 11), W(2, 2, 11, 13) }, .K = 52, .linear = EACH },
-	{ "conv2d 3x3/5, pad 1", CONV(CONFIG(STRIDE(5), PAD(1))), .in = { X(2, 4, 6, 8), W(3, 3, 8, 8) }, .K = 72,
-		.linear = EACH },
-	{ "conv2d 5x5, pad 2, 64->33", CONV(CONFIG(PAD(2))), .in = { X(1, 6, 5, 64), W(5, 5, 64, 33) }, .K = 1600,
-		.linear = EACH },
+	{ "conv2d 3x3/5, pad 1", CONV(CONFIG(STRIDE(5), PAD(1))),
+		.in = { X(2, 4, 6, 8), W(3, 3, 8, 8) }, .K = 72, .linear = EACH },
+	{ "conv2d 5x5, pad 2, 64->33", CONV(CONFIG(PAD(2))),
+		.in = { X(1, 6, 5, 64), W(5, 5, 64, 33) }, .K = 1600, .linear = EACH },
 	{ "conv2d 3x3, pad 4: windows wholly outside", CONV(CONFIG(PAD(4))),
 		.in = { X(1, 2, 2, 9), W(3, 3, 9, 4) }, .K = 81, .linear = EACH },
 	{ "conv2d 3x3, pad 1, 2 groups", CONV(CONFIG(PAD(1), .groups = 2)),
@@ -102,7 +109,8 @@ static const struct op_case cases[] = {
 	{ "conv2d 1x1 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(0),
 		.in = { X(2, 5, 6, 9), W(1, 1, 9, 64), IN(64) }, .K = 60 },
 	{ "conv2d 3x3, 2 groups, with bias and relu", conv2d_bias_relu, ref_bias_relu,
-		CONFIG(PAD(1), .groups = 2), .in = { X(2, 5, 6, 8), W(3, 3, 4, 6), IN(6) }, .K = 60 },
+		CONFIG(PAD(1), .groups = 2), .in = { X(2, 5, 6, 8), W(3, 3, 4, 6), IN(6) },
+		.K = 60 },
 };
 
 int main(void)

@@ -1,6 +1,7 @@
 /*
- * Matrix products below cg_matmul: row strides, offsets, batches, both transpositions, split reductions,
- * accumulation and the epilogue; then cg_matmul with its gradients. Sizes lie around the edges of tiles.
+ * Matrix products below cg_matmul: row strides, offsets, batches, both transpositions, split
+ * reductions, accumulation and the epilogue; then cg_matmul with its gradients. Sizes lie around
+ * the edges of tiles.
  */
 #include "gemm.h"
 #undef IN /* a launch's; below it is a test's input */
@@ -9,21 +10,26 @@
 
 #include <math.h>
 
-/* C = act(op(A) op(B) + bias), `times` times into the same C; A, B and C are parts of larger matrices. */
+/* C = act(op(A) op(B) + bias), `times` times into the same C; A, B and C are parts of larger
+ * matrices. */
 struct product {
 	int M, N, K;
 	bool trans_a, trans_b;
-	int batch;		/* 0 means 1 */
-	int pad;		/* columns and leading elements around each of A, B, C */
-	int times;		/* 0 means 1; the second time with beta 1 */
-	bool bias;		/* in[2] */
+	int batch; /* 0 means 1 */
+	int pad; /* columns and leading elements around each of A, B, C */
+	int times; /* 0 means 1; the second time with beta 1 */
+	bool bias; /* in[2] */
 	enum cg__act act;
 };
 
 static struct cg__gemm gemm_of(const struct product *p)
 {
-	struct cg__gemm g = { .M = p->M, .N = p->N, .K = p->K, .trans_a = p->trans_a,
-		.trans_b = p->trans_b, .act = p->act };
+	struct cg__gemm g = { .M = p->M,
+		.N = p->N,
+		.K = p->K,
+		.trans_a = p->trans_a,
+		.trans_b = p->trans_b,
+		.act = p->act };
 
 	g.a_offset = g.b_offset = g.c_offset = p->pad;
 	g.lda = (p->trans_a ? p->M : p->K) + p->pad;
@@ -74,8 +80,8 @@ static cg_tensor *product(cg_tensor *const *in, const void *config)
 	const struct product *p = config;
 	const struct cg__gemm g = gemm_of(p);
 
-	return cg__node(&op, CG_FLOAT32, 1, (int64_t[]){ size_c(&g) }, p->bias ? 3 : 2, (cg_tensor **)in,
-		&config, sizeof(config));
+	return cg__node(&op, CG_FLOAT32, 1, (int64_t[]){ size_c(&g) }, p->bias ? 3 : 2,
+		(cg_tensor **)in, &config, sizeof(config));
 }
 
 static double activated(double x, enum cg__act act)
@@ -83,7 +89,8 @@ static double activated(double x, enum cg__act act)
 	switch (act) {
 	case CG__ACT_RELU: return fmax(x, 0);
 	case CG__ACT_GELU: return x / 2 * (1 + erf(x * sqrt(.5)));
-	case CG__ACT_GELU_TANH: return x / 2 * (1 + tanh(.7978845608028654 * (x + .044715 * x * x * x)));
+	case CG__ACT_GELU_TANH:
+		return x / 2 * (1 + tanh(.7978845608028654 * (x + .044715 * x * x * x)));
 	default: return x;
 	}
 }
@@ -123,7 +130,10 @@ static void ref_product(const void *config, const struct ref *in, struct ref *y)
 static void run_product(cg_ctx *ctx, const char *name, struct product p)
 {
 	for (int t = 0; t < 4; t++) {
-		struct op_case c = { .build = product, .ref = ref_product, .config = &p, .K = p.K,
+		struct op_case c = { .build = product,
+			.ref = ref_product,
+			.config = &p,
+			.K = p.K,
 			.no_grad = true };
 		struct cg__gemm g;
 		char text[128];
@@ -146,32 +156,49 @@ static void run_product(cg_ctx *ctx, const char *name, struct product p)
 static void products(cg_ctx *ctx)
 {
 	static const int size[][3] = {
-		{ 1, 1, 1 }, { 1, 31, 7 }, { 5, 1, 33 }, { 6, 64, 16 }, { 7, 7, 65 }, { 12, 32, 17 },
-		{ 31, 33, 32 }, { 32, 31, 63 }, { 33, 63, 64 }, { 63, 65, 31 }, { 64, 64, 64 },
-		{ 65, 129, 1 }, { 61, 97, 101 }, { 128, 67, 67 }, { 199, 160, 37 }, { 64, 16, 386 },
+		{ 1, 1, 1 },
+		{ 1, 31, 7 },
+		{ 5, 1, 33 },
+		{ 6, 64, 16 },
+		{ 7, 7, 65 },
+		{ 12, 32, 17 },
+		{ 31, 33, 32 },
+		{ 32, 31, 63 },
+		{ 33, 63, 64 },
+		{ 63, 65, 31 },
+		{ 64, 64, 64 },
+		{ 65, 129, 1 },
+		{ 61, 97, 101 },
+		{ 128, 67, 67 },
+		{ 199, 160, 37 },
+		{ 64, 16, 386 },
 		{ 37, 41, 1031 },
 	};
 
 	for (size_t i = 0; i < sizeof(size) / sizeof(size[0]); i++)
-		run_product(ctx, "", (struct product){ .M = size[i][0], .N = size[i][1], .K = size[i][2] });
+		run_product(ctx, "",
+			(struct product){ .M = size[i][0], .N = size[i][1], .K = size[i][2] });
 	run_product(ctx, ", parts of matrices",
 		(struct product){ .M = 19, .N = 37, .K = 29, .pad = 5 });
 	run_product(ctx, ", parts of matrices, added",
 		(struct product){ .M = 63, .N = 70, .K = 31, .pad = 3, .times = 2 });
 	run_product(ctx, ", added", (struct product){ .M = 13, .N = 65, .K = 33, .times = 2 });
-	run_product(ctx, ", added, long", (struct product){ .M = 13, .N = 65, .K = 1000, .times = 2 });
+	run_product(
+		ctx, ", added, long", (struct product){ .M = 13, .N = 65, .K = 1000, .times = 2 });
 	run_product(ctx, ", batch of 3", (struct product){ .M = 13, .N = 21, .K = 17, .batch = 3 });
 	run_product(ctx, ", batch of 5, parts, added",
 		(struct product){ .M = 9, .N = 17, .K = 40, .batch = 5, .pad = 2, .times = 2 });
 	run_product(ctx, ", long rows of A'", (struct product){ .M = 1100, .N = 9, .K = 20 });
 	run_product(ctx, ", bias", (struct product){ .M = 13, .N = 70, .K = 21, .bias = true });
-	run_product(ctx, ", relu", (struct product){ .M = 13, .N = 64, .K = 21, .act = CG__ACT_RELU });
+	run_product(
+		ctx, ", relu", (struct product){ .M = 13, .N = 64, .K = 21, .act = CG__ACT_RELU });
 	run_product(ctx, ", bias, relu",
 		(struct product){ .M = 20, .N = 130, .K = 400, .bias = true, .act = CG__ACT_RELU });
 	run_product(ctx, ", bias, gelu",
 		(struct product){ .M = 13, .N = 70, .K = 21, .bias = true, .act = CG__ACT_GELU });
 	run_product(ctx, ", bias, gelu_tanh",
-		(struct product){ .M = 7, .N = 33, .K = 600, .bias = true, .act = CG__ACT_GELU_TANH });
+		(struct product){
+			.M = 7, .N = 33, .K = 600, .bias = true, .act = CG__ACT_GELU_TANH });
 }
 
 static cg_tensor *matmul(cg_tensor *const *in, const void *config)

@@ -1,0 +1,66 @@
+/*
+ * The work of a tile. tile_cpu.cl includes this once for each place where A can be: OpenCL C 1.2
+ * has no pointer that fits all.
+ *
+ *	t[i][:] = sum over s < segments, k < n of a[s·MR + i][k·step] · b[at[s] + k·NR][:],
+ *
+ * then C as `r` says.
+ *
+ * A segment is a stretch of the reduction along which the rows of A lie at constant distance; `a`
+ * holds MR pointers for each, b + at[s] is its part of the panel. One function, so that the tile
+ * never leaves the registers.
+ */
+__attribute__((noinline)) static void TILE(const SPACE float *const *a, const int *at, int segments,
+	int n, int step, const float *b, __global float *const *c, __global const float *bias,
+	struct result r)
+{
+	vfloat t[MR][NV];
+
+	UNROLL for (int i = 0; i < MR; i++)
+		UNROLL for (int j = 0; j < NV; j++)
+			t[i][j] = 0.f;
+	for (int s = 0; s < segments; s++, a += MR) {
+		const float *row = b + at[s];
+		const SPACE float *x[MR];
+
+		UNROLL for (int i = 0; i < MR; i++)
+			x[i] = a[i];
+		_Pragma("unroll 4")
+		for (int k = 0; k < n; k++) {
+			vfloat v[NV];
+
+			UNROLL for (int j = 0; j < NV; j++)
+				v[j] = *(const vfloat *)(row + k * NR + j * CG_VW);
+			UNROLL for (int i = 0; i < MR; i++)
+				UNROLL for (int j = 0; j < NV; j++)
+					t[i][j] = multiply_add(x[i][k * step], v[j], t[i][j]);
+		}
+	}
+	if (r.rows < MR || r.cols < NR || r.act > ACT_RELU) {
+		vfloat copy[MR][NV];
+
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				copy[i][j] = t[i][j];
+		store_rows(copy, c, bias, r);
+		return;
+	}
+	if (r.add)
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				t[i][j] += VLOAD(0, c[i] + j * CG_VW);
+	if (r.bias)
+		UNROLL for (int j = 0; j < NV; j++) {
+			const vfloat v = VLOAD(0, bias + j * CG_VW);
+
+			UNROLL for (int i = 0; i < MR; i++)
+				t[i][j] += v;
+		}
+	if (r.act == ACT_RELU)
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				t[i][j] = t[i][j] < 0.f ? (vfloat)0.f : t[i][j];
+	UNROLL for (int i = 0; i < MR; i++)
+		UNROLL for (int j = 0; j < NV; j++)
+			VSTORE(t[i][j], 0, c[i] + j * CG_VW);
+}
