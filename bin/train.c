@@ -323,6 +323,21 @@ static int log_epoch(struct trainer *t, struct report_epoch *row)
 }
 
 /* After the last update of an epoch. */
+/* Updates whose gradient was not finite changed nothing: say so, or the run would stand still unseen. */
+static int tell_skipped(struct trainer *t)
+{
+	uint64_t skipped = 0;
+
+	if (cg_optim_skipped(t->step.optim, &skipped) != CG_OK)
+		return fail(t);
+	if (skipped > t->skipped)
+		cli_warn(t->cli, "epoch %d: %d updates left out, their gradient was not finite; "
+			 "a lower --lr may help", (int)t->at.state.epoch + 1,
+			 (int)(skipped - t->skipped));
+	t->skipped = skipped;
+	return -1;
+}
+
 static int end_epoch(struct trainer *t, double seconds, int32_t updates)
 {
 	static const float zero[2];
@@ -332,6 +347,8 @@ static int end_epoch(struct trainer *t, double seconds, int32_t updates)
 	struct metrics m;
 	int status = read_means(t, &row.train_loss, &row.train_acc);
 
+	if (status < 0)
+		status = tell_skipped(t);
 	if (status >= 0)
 		return status;
 	row.lr = cg_sched_lr(&s->sched, update_number(t) - 1);

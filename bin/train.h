@@ -51,6 +51,7 @@ struct trainer {
 	struct progress progress;
 	const char *dir;		/* NULL until train_begin() */
 	double begun, counted;		/* clock: of this session, of what elapsed knows */
+	uint64_t skipped;		/* updates left out so far: gradient not finite */
 	bool stopped_early;
 };
 

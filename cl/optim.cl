@@ -14,7 +14,8 @@ __kernel CG_SINGLE void gather_grads(__global const float *g, __global float *g_
 	}
 }
 
-/* norm[0] = |g| before clipping, norm[1] = factor for g, or 0 where the norm is not finite */
+/* norm[0] = |g| before clipping, norm[1] = factor for g, or 0 where the norm is not finite; norm[2] counts the updates
+ * that were left out for that */
 __kernel CG_SINGLE void clip_factor(__global const float *part, __global const float *h, __global float *norm, int chunks)
 {
 	float sum = 0;
@@ -26,6 +27,8 @@ __kernel CG_SINGLE void clip_factor(__global const float *part, __global const f
 	sum = sqrt(sum);
 	norm[0] = sum;
 	norm[1] = !isfinite(sum) ? 0.0f : h[CLIP] > 0.0f && sum > h[CLIP] ? h[CLIP] / sum : 1.0f;
+	if (norm[1] == 0.0f && h[UPDATE] != 0.0f)
+		norm[2] += 1.0f;
 }
 
 /* STEP is run for each element, as vectors on CPUs, with W, G (clipped), M, V loaded and then stored. */

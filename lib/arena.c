@@ -216,6 +216,14 @@ static cg_status place(cg_ctx *ctx, struct cg__slot **order, int i, size_t align
 		ctx, CG_ERR_DEVICE_MEMORY, "a plan needs more than %d buffers", CG__MAX_BANKS);
 }
 
+#ifdef CG_DEBUG
+static bool overlap(const struct cg__slot *a, const struct cg__slot *b)
+{
+	return a->bytes && b->bytes && a->bank == b->bank && a->first <= b->last && b->first <= a->last &&
+		a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+#endif
+
 cg_status cg__layout_slots(cg_ctx *ctx, struct cg__slot *slot, int count, size_t align,
 	uint64_t max_bank, struct cg__layout *layout)
 {
@@ -232,6 +240,11 @@ cg_status cg__layout_slots(cg_ctx *ctx, struct cg__slot *slot, int count, size_t
 	qsort(order, (size_t)count, sizeof(*order), by_size);
 	for (int i = 0; i < count && status == CG_OK; i++)
 		status = place(ctx, order, i, align, max_bank, layout, order + count);
+#ifdef CG_DEBUG
+	for (int i = 0; i < count && status == CG_OK; i++)
+		for (int j = 0; j < i; j++)
+			CG__CHECK(!overlap(&slot[i], &slot[j]));
+#endif
 	for (int i = 0; i < layout->banks; i++)
 		layout->peak += layout->bank_bytes[i];
 	free(order);

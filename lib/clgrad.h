@@ -417,13 +417,15 @@ typedef struct cg_optim_config {
 
 cg_optim *cg_optim_new(cg_params *p, const cg_optim_config *config);
 void cg_optim_free(cg_optim *o);
-/* Adds the update to a graph after cg_backward. A step whose gradient norm is not finite changes nothing. */
+/* Adds the update to a graph, one for each optimiser, after cg_backward. A step whose gradient norm is not finite changes nothing. */
 cg_status cg_optim_update(cg_optim *o, cg_graph *g);
 /* Before each run: the learning rate of this update. Counts the step. Does not wait. */
 cg_status cg_optim_step(cg_optim *o, float lr);
 uint64_t cg_optim_steps(const cg_optim *o);
 /* The norm of the last step's gradient before clipping. Waits. */
 cg_status cg_optim_grad_norm(cg_optim *o, float *norm);
+/* How many updates were left out since cg_optim_new because the norm was not finite. Waits. */
+cg_status cg_optim_skipped(cg_optim *o, uint64_t *updates);
 /* Exchanges the weights and their average (call again to change back). CG_ERR_STATE without ema. */
 cg_status cg_optim_swap_ema(cg_optim *o);
 

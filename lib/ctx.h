@@ -38,6 +38,14 @@ struct cg_ctx {
 	} while (0)
 #endif
 
+/* A check of our own work, which aborts: --enable-debug. */
+#ifdef CG_DEBUG
+#include <assert.h>
+#define CG__CHECK(condition) assert(condition)
+#else
+#define CG__CHECK(condition) ((void)0)
+#endif
+
 /* True when this event is the one that CG_FAULT wants to fail. */
 bool cg__fault(cg_ctx *ctx, enum cg__fault kind);
 

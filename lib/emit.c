@@ -154,6 +154,11 @@ cg_status cg__launch_args(struct cg__emit *e, const char *file, const char *opti
 {
 	struct cg__launch *l = append(e, CG__KERNEL, arg, count);
 
+	for (int i = 0; i < range.ndim; i++)
+		CG__CHECK(range.global[i] > 0 &&
+			(range.local[i] == 0 || range.global[i] % range.local[i] == 0));
+	for (int i = 0; i < count; i++)
+		CG__CHECK(arg[i].kind > CG__UPDATE || !arg[i].t || arg[i].t->graph == e->plan->graph);
 	if (l == NULL)
 		return out_of_memory(e);
 	l->file = file;

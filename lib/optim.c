@@ -36,7 +36,7 @@ static cg_status make_arrays(cg_optim *o)
 	o->v = o->config.kind == CG_SGD ? NULL : like_weights(o, "optim.v");
 	o->average = o->config.ema > 0 ? like_weights(o, "optim.ema") : NULL;
 	o->numbers = cg_array_new(ctx, "optim.numbers", CG_FLOAT32, 1, (int64_t[]){ NUMBERS });
-	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){ 2 });
+	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){ 3 });
 	if (o->average &&
 		clEnqueueCopyBuffer(ctx->queue, o->params->weights->mem, o->average->mem, 0, 0,
 			o->average->bytes, 0, NULL, NULL) != CL_SUCCESS)
@@ -112,7 +112,7 @@ static cg_status emit_norm(struct cg__emit *e, const cg_tensor *g, const cg_tens
 	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX), IN(g),
 		OUT(part), INT(n), INT(chunks), INT(1)));
 	return CG__LAUNCH(e, "optim", NULL, "clip_factor", cg__range_1d(1, 1), IN(part),
-		IN(y->src[SRC_H]), OUT(y->src[SRC_NORM]), INT(chunks));
+		IN(y->src[SRC_H]), UPDATE(y->src[SRC_NORM]), INT(chunks));
 }
 
 static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
@@ -176,7 +176,6 @@ static cg_status make_chunks(cg_optim *o)
 			host[4 * at + 3] = !(a->flags & CG_PARAM_NO_DECAY);
 		}
 	}
-	cg_array_free(o->chunks);
 	o->chunk_count = n;
 	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n, 4 });
 	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes)
@@ -194,6 +193,8 @@ cg_status cg_optim_update(cg_optim *o, cg_graph *g)
 	if (g->params != p)
 		return cg__fail(p->ctx, CG_ERR_STATE,
 			"optim: cg_backward with these parameters comes first");
+	if (o->chunks)
+		return cg__fail(p->ctx, CG_ERR_STATE, "optim: belongs to another graph already");
 	TRY(cg__params_alloc_grads(p));
 	TRY(make_chunks(o));
 	if (o->config.accumulate > 1) {
@@ -247,10 +248,19 @@ uint64_t cg_optim_steps(const cg_optim *o)
 
 cg_status cg_optim_grad_norm(cg_optim *o, float *norm)
 {
-	float both[2] = { 0 };
-	cg_status status = cg_array_read(o->norm, both, sizeof(both));
+	float all[3] = { 0 };
+	cg_status status = cg_array_read(o->norm, all, sizeof(all));
 
-	*norm = both[0];
+	*norm = all[0];
+	return status;
+}
+
+cg_status cg_optim_skipped(cg_optim *o, uint64_t *updates)
+{
+	float all[3] = { 0 };
+	cg_status status = cg_array_read(o->norm, all, sizeof(all));
+
+	*updates = (uint64_t)all[2];
 	return status;
 }
 

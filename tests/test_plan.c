@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "optest.h"
+#undef IN /* the table's, not needed here */
 #include "plan.h"
 #include "tap.h"
 
