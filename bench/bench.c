@@ -199,7 +199,7 @@ static void print_device(const struct bench *b, const char *why)
 
 static void print_ceilings(const struct bench *b)
 {
-	static const int64_t megabytes[] = { 256, 16, 1 };
+	static const int64_t megabytes[] = { 256, 16 };
 
 	printf(markdown ? "\n### Ceilings\n\n| what | measured |\n| --- | ---: |\n"
 			: "\nceilings\n");

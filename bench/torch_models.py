@@ -1,6 +1,7 @@
 """The models of models/*.c written in PyTorch, with the same parameter names: what the golden tests and
 the benchmark compare with."""
 from torch import nn
+from torch.nn import functional as F
 
 
 class Flatten(nn.Module):
@@ -50,3 +51,60 @@ class AlexNet(nn.Module):
 
     def forward(self, x):
         return self.classifier(self.flatten(self.features(x)))
+
+
+class Bottleneck(nn.Module):
+    """Pre-activation: the shortcut is projected from the activated input, or is every other pixel of x."""
+
+    def __init__(self, c, f, project, stride, bias, norm):
+        super().__init__()
+        self.stride = stride
+        self.norm1, self.norm2, self.norm3 = norm(c), norm(f), norm(f)
+        self.shortcut = nn.Conv2d(c, 4 * f, 1, stride, bias=bias) if project else None
+        self.conv1 = nn.Conv2d(c, f, 1, bias=False)
+        self.conv2 = nn.Conv2d(f, f, 3, stride, padding=1, bias=False)
+        self.conv3 = nn.Conv2d(f, 4 * f, 1, bias=bias)
+
+    def forward(self, x):
+        a = self.norm1(x).relu()
+        shortcut = self.shortcut(a) if self.shortcut else x[:, :, ::self.stride, ::self.stride]
+        y = self.conv1(a)
+        y = self.conv2(self.norm2(y).relu())
+        return shortcut + self.conv3(self.norm3(y).relu())
+
+
+class ResNet50V2(nn.Module):
+    """As in keras/src/applications/resnet_v2.py (gluon=False), or as in MXNet Gluon's model zoo."""
+
+    def __init__(self, divisor=1, gluon=False, channels=1, classes=7):
+        super().__init__()
+        self.gluon = gluon
+
+        def norm(c):
+            return nn.BatchNorm2d(c, eps=1e-5 if gluon else 1.001e-5, momentum=0.1 if gluon else 0.01)
+        c = 64 // divisor
+        if gluon:
+            self.input_norm = norm(channels)
+            self.input_norm.requires_grad_(False)  # scale=False, center=False there
+            self.stem_norm = norm(c)
+        self.stem = nn.Conv2d(channels, c, 7, 2, padding=3, bias=not gluon)
+        for stage, (f, blocks) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3))):
+            f //= divisor
+            strided = (0 if gluon else blocks - 1) if stage != (0 if gluon else 3) else None
+            stack = []
+            for i in range(blocks):
+                stack.append(Bottleneck(c, f, i == 0, 2 if i == strided else 1, not gluon, norm))
+                c = 4 * f
+            setattr(self, f"stage{stage + 1}", nn.Sequential(*stack))
+        self.norm = norm(c)
+        self.head = nn.Linear(c, classes)
+
+    def forward(self, x):
+        if self.gluon:
+            x = self.stem_norm(self.stem(self.input_norm(x))).relu()
+            x = F.max_pool2d(x, 3, 2, padding=1)
+        else:  # padded with zeros
+            x = F.max_pool2d(F.pad(self.stem(x), (1, 1, 1, 1)), 3, 2)
+        for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
+            x = stage(x)
+        return self.head(self.norm(x).relu().mean((2, 3)))
