@@ -81,15 +81,21 @@ check "the same options and seed give the same bits" same $dir/whole $dir/again
 run $train $vgg --seed 7 -o $dir/seed
 check "another seed gives other bits" eval '[ $status -eq 0 ] && ! same $dir/whole $dir/seed'
 
-# Interrupted after the first epoch.
-$train $vgg -o $dir/cut >$dir/out 2>$dir/err &
-pid=$!
-until [ "$(wc -l 2>/dev/null <$dir/cut/summary.csv)" = 2 ] || ! kill -0 $pid 2>/dev/null; do
-	sleep .02
+# Interrupted in the second epoch: waits a little longer each time it did not get past its first update.
+for pause in .01 .02 .04 .08 .16 .32; do
+	rm -rf $dir/cut
+	$train $vgg -o $dir/cut >$dir/out 2>$dir/err &
+	pid=$!
+	until [ "$(wc -l 2>/dev/null <$dir/cut/summary.csv)" = 2 ] || ! kill -0 $pid 2>/dev/null; do
+		sleep .02
+	done
+	sleep $pause
+	kill -INT $pid
+	wait $pid
+	status=$?
+	! grep -q 'after update [1-9]' $dir/err || break
 done
-kill -INT $pid
-wait $pid
-status=$?
+check "SIGINT came in mid-epoch" grep -q 'after update [1-9]' $dir/err
 check "SIGINT ends a run with 130" [ $status -eq 130 ]
 check "it says how to go on" grep -q -- "--resume $dir/cut" $dir/err
 check "it stopped before the end" eval '! rows $dir/cut/summary.csv 4'
