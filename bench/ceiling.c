@@ -11,8 +11,8 @@
 enum { CHAINS = 12, LANES = 16, LOOPS = 100000 };
 
 /* Twelve independent chains of float16: more than latency times throughput of any CPU's units.
- * Written as x * a + b, which compilers contract: the function fma() of PoCL 3.1 takes vectors of 16
- * apart into halves, and reaches half the speed. */
+ * Written as x * a + b, which compilers contract: the function fma() of PoCL 3.1 takes vectors of
+ * 16 apart into halves, and reaches half the speed. */
 static const char source[] =
 	"#define STEP(x) x = x * a + b;\n"
 	"__kernel void fma_peak(__global float *out, float a, float b, int n)\n"
