@@ -106,13 +106,16 @@ float *golden_read(cg_file *f, const char *name, int64_t count)
 
 static double tolerance(cg_file *f, const char *prefix, const char *name)
 {
+	const char *text = cg_file_meta(f, *prefix ? "full_floor" : "small_floor");
 	char error_name[128];
-	double result;
+	double result, chance = 0;
 	float *error;
 
+	if (text && !strncmp(name, "grad/", 5))
+		chance = GOLDEN_CHANCE * atof(text);
 	snprintf(error_name, sizeof(error_name), "%serror/%s", prefix, name);
 	error = golden_read(f, error_name, 1);
-	result = GOLDEN_FACTOR * fmax(error ? (double)*error : 0, GOLDEN_FLOOR);
+	result = fmax(GOLDEN_FACTOR * fmax(error ? (double)*error : 0, GOLDEN_FLOOR), chance);
 	free(error);
 	return result;
 }

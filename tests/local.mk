@@ -72,7 +72,11 @@ EXTRA_DIST += \
 	tests/golden/alexnet.safetensors \
 	tests/golden/make_golden.py \
 	tests/golden/optim.safetensors \
-	tests/golden/vgg.safetensors
+	tests/golden/resnet50v2-96.safetensors \
+	tests/golden/resnet50v2-gluon.safetensors \
+	tests/golden/resnet50v2.safetensors \
+	tests/golden/vgg.safetensors \
+	tests/golden/vit.safetensors
 
 # What scikit-learn and SciPy computed, and the script that asked them.
 EXTRA_DIST += \

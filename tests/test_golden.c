@@ -191,13 +191,25 @@ static void test_model(cg_ctx *ctx, const char *file)
 		cg_clear_error(ctx);
 		return;
 	}
-	test_step(ctx, f, "small", golden_compare);
-	test_losses(ctx, f, "losses/sgd", &sgd, .005f);
-	test_losses(ctx, f, "losses/adamw", &adamw, 1e-3f);
-	test_step(ctx, f, "full", golden_compare_digest);
+	if (cg_file_meta(f, "small")) {
+		test_step(ctx, f, "small", golden_compare);
+		test_losses(ctx, f, "losses/sgd", &sgd, .005f);
+		test_losses(ctx, f, "losses/adamw", &adamw, 1e-3f);
+	}
+	if (cg_file_meta(f, "full"))
+		test_step(ctx, f, "full", golden_compare_digest);
 	cg_file_close(f);
 	cg_clear_error(ctx);
 }
+
+static const char *const files[] = {
+	"vgg.safetensors",
+	"alexnet.safetensors",
+	"resnet50v2.safetensors",
+	"resnet50v2-96.safetensors",
+	"resnet50v2-gluon.safetensors",
+	"vit.safetensors",
+};
 
 int main(void)
 {
@@ -214,8 +226,8 @@ int main(void)
 	if (ok(status == CG_OK, "%s kernels, %s matrix products",
 		    status ? cg_error(ctx) : cg_family(ctx),
 		    status ? "no" : cg_gemm_backend(ctx))) {
-		test_model(ctx, "vgg.safetensors");
-		test_model(ctx, "alexnet.safetensors");
+		for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+			test_model(ctx, files[i]);
 		diag("at most %.0f %% of a tolerance was used", 100 * golden_worst());
 	}
 	cg_close(ctx);

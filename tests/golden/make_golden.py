@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the fixtures of tests/test_golden.c and tests/test_optim.c with PyTorch.
+"""Makes the fixtures of tests/test_golden.c and tests/test_optim.c with PyTorch and timm.
 
-    make_golden.py [FOLDER]        default: the folder of this script
+    make_golden.py [FOLDER [NAME]...]        default: the folder of this script, all of them
 
 The truth is PyTorch in double precision. Beside every tensor T stands "error/T": how far PyTorch's own
 float32 run is from that truth, |t32 - t64| / |t64|. A float32 engine can be asked to be about as near as
@@ -22,10 +22,12 @@ from torch import nn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "bench"))
-from torch_models import AlexNet, VGG  # noqa: E402
+from timm.models.vision_transformer import VisionTransformer  # noqa: E402
+from torch_models import AlexNet, ResNet50V2, VGG  # noqa: E402
 
 SMOOTHING = 0.1
 LOSSES = 10
+KINK_RUNS = 4
 
 
 # ---- numbers and files ---------------------------------------------------------------------------------
@@ -79,22 +81,31 @@ def with_errors(run):
 
 # ---- models --------------------------------------------------------------------------------------------
 
-def to_clgrad(t):
-    """Torch's layout to ours: M C R S -> R S C M, [out, in] -> [in, out]."""
+def to_clgrad(name, t):
+    """Torch's layout to ours: M C R S -> R S C M, [out, in] -> [in, out]; positions 1 T D -> T D."""
     t = t.detach().double()
-    if t.ndim == 4:
+    if name == "pos_embed":
+        t = t[0]
+    elif t.ndim == 4:
         t = t.permute(2, 3, 1, 0)
     elif t.ndim == 2:
         t = t.t()
     return t.contiguous().numpy()
 
 
+def from_clgrad(name, value):
+    value = torch.from_numpy(value).double()
+    if name == "pos_embed":
+        return value[None]
+    return value.permute(3, 2, 0, 1) if value.ndim == 4 else value.t() if value.ndim == 2 else value
+
+
 def our_name(model, name):
-    """clgrad's name of a parameter or buffer: batch norm has gamma and beta."""
-    layer, part = name.rsplit(".", 1)
-    if isinstance(model.get_submodule(layer), nn.BatchNorm2d):
+    """clgrad's name of a parameter or buffer: norms have gamma and beta."""
+    layer, _, part = name.rpartition(".")
+    if isinstance(model.get_submodule(layer), (nn.BatchNorm2d, nn.LayerNorm)):
         part = {"weight": "gamma", "bias": "beta"}.get(part, part)
-    return f"{layer}.{part}"
+    return f"{layer}.{part}" if layer else part
 
 
 def load_initial(model):
@@ -103,18 +114,18 @@ def load_initial(model):
             if torch_name.endswith("num_batches_tracked"):
                 continue
             name = our_name(model, torch_name)
-            value = torch.from_numpy(initial(name, to_clgrad(t).shape)).double()
-            t.copy_(value.permute(3, 2, 0, 1) if t.ndim == 4 else value.t() if t.ndim == 2 else value)
+            t.copy_(from_clgrad(name, initial(name, to_clgrad(name, t).shape)))
 
 
 class Step:
     """A model in training mode on one fixed batch."""
 
-    def __init__(self, make, batch, size, dtype):
+    def __init__(self, make, shape, dtype):
+        batch = shape[0]
         self.model = make().to(dtype).train()
         load_initial(self.model)
-        x = (math.sqrt(3) * uniform("input", batch * size * size)).astype(np.float32)
-        self.x = torch.from_numpy(x).to(dtype).reshape(batch, 1, size, size)
+        x = (math.sqrt(3) * uniform("input", math.prod(shape))).astype(np.float32)
+        self.x = torch.from_numpy(x).to(dtype).reshape(shape).permute(0, 3, 1, 2).contiguous()
         self.target = (3 * torch.arange(batch) + 1) % 7
 
     def loss(self):
@@ -122,9 +133,11 @@ class Step:
         return nn.functional.cross_entropy(self.logits, self.target, label_smoothing=SMOOTHING)
 
     def groups(self, weight_decay):
-        """No decay on norms and biases: what has one dimension."""
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        vectors = [p for p in self.model.parameters() if p.ndim == 1]
+        """No decay on norms and biases, which have one dimension, nor on a ViT's class token and positions."""
+        named = [(p, p.ndim > 1 and name not in ("cls_token", "pos_embed"))
+                 for name, p in self.model.named_parameters() if p.requires_grad]
+        matrices = [p for p, decays in named if decays]
+        vectors = [p for p, decays in named if not decays]
         return [{"params": matrices, "weight_decay": weight_decay},
                 {"params": vectors, "weight_decay": 0}]
 
@@ -133,10 +146,14 @@ def one_step(step):
     loss = step.loss()
     loss.backward()
     out = {"logits": step.logits.detach().double().numpy(), "loss": loss.detach().double().reshape(1).numpy()}
-    out |= {f"grad/{our_name(step.model, name)}": to_clgrad(p.grad)
-            for name, p in step.model.named_parameters()}
-    out |= {f"stat/{our_name(step.model, name)}": to_clgrad(b)
-            for name, b in step.model.named_buffers() if b.ndim}
+    for torch_name, p in step.model.named_parameters():
+        name = our_name(step.model, torch_name)
+        out[f"grad/{name}" if p.requires_grad else f"stat/{name}"] = to_clgrad(
+            name, p.grad if p.requires_grad else p)
+    for torch_name, b in step.model.named_buffers():
+        if b.ndim:
+            name = our_name(step.model, torch_name)
+            out[f"stat/{name}"] = to_clgrad(name, b)
     return out
 
 
@@ -151,45 +168,87 @@ def losses(step, optimizer):
     return np.array(out)
 
 
-def golden_model(make, batch, size):
+def golden_model(make, shape):
     def run(dtype):
-        out = one_step(Step(make, batch, size, dtype))
-        step = Step(make, batch, size, dtype)
+        out = one_step(Step(make, shape, dtype))
+        step = Step(make, shape, dtype)
         out["losses/sgd"] = losses(step, torch.optim.SGD(
             step.groups(5e-4), lr=0.005, momentum=0.9, nesterov=True))
-        step = Step(make, batch, size, dtype)
+        step = Step(make, shape, dtype)
         # With the usual eps of 1e-8 a gradient that is nothing but rounding still moves its weight by lr.
         out["losses/adamw"] = losses(step, torch.optim.AdamW(step.groups(0.05), lr=1e-3, eps=1e-6))
         return out
     return with_errors(run)
 
 
+def kinks(make, shape):
+    """How far gradients move, at most, when the input moves by 1e-6: in a deep network with ReLUs some input of
+    a ReLU is always near 0, and which side of it a float32 run takes is chance."""
+    truth, most = one_step(Step(make, shape, torch.float64)), 0
+    for i in range(KINK_RUNS):
+        step = Step(make, shape, torch.float64)
+        step.x *= 1 + 1e-6 * torch.from_numpy(uniform(f"kink {i}", math.prod(shape)).reshape(step.x.shape))
+        moved = one_step(step)
+        for name, t in truth.items():
+            norm = np.linalg.norm(t)
+            if name.startswith("grad/") and norm > 1e-9:  # a bias before a norm has none
+                most = max(most, np.linalg.norm(moved[name] - t) / norm)
+    return most
+
+
 def digest(name, t):
     return np.array([np.linalg.norm(t), np.dot(t.ravel(), uniform("dot " + name, t.size))])
 
 
-def golden_full(make, batch, size):
-    full = with_errors(lambda dtype: one_step(Step(make, batch, size, dtype)))
+def golden_full(make, shape):
+    full = with_errors(lambda dtype: one_step(Step(make, shape, dtype)))
     return {f"full/{name}": t if name.startswith("error/") else digest(name, t) for name, t in full.items()}
 
 
-# name: for a small and a full form: clgrad's configuration, the model, the batch
+def vit(size, patch, depth, dim, heads):
+    return lambda: VisionTransformer(img_size=size, patch_size=patch, in_chans=1, num_classes=7, embed_dim=dim,
+                                     depth=depth, num_heads=heads)
+
+
+# file: clgrad's model and, for the small form (all values) and the full one (digests), clgrad's configuration,
+# the model, the batch
 MODELS = {
-    "vgg": [("size=44 channels=1 classes=7 width=6 dropout=0", lambda: VGG(width=6, dropout=0), 8),
-            ("size=44 channels=1 classes=7 width=32 dropout=0", lambda: VGG(dropout=0), 4)],
-    "alexnet": [("size=48 channels=1 classes=7 stem-stride=2 fc=1024 divisor=8 dropout=0",
+    "vgg": ("vgg",
+            ("size=44 channels=1 classes=7 width=6 dropout=0", lambda: VGG(width=6, dropout=0), 8),
+            ("size=44 channels=1 classes=7 width=32 dropout=0", lambda: VGG(dropout=0), 4)),
+    "alexnet": ("alexnet",
+                ("size=48 channels=1 classes=7 stem-stride=2 fc=1024 divisor=8 dropout=0",
                  lambda: AlexNet(divisor=8, dropout=0), 8),
                 ("size=48 channels=1 classes=7 stem-stride=2 fc=1024 divisor=1 dropout=0",
-                 lambda: AlexNet(dropout=0), 4)],
+                 lambda: AlexNet(dropout=0), 4)),
+    "resnet50v2": ("resnet50v2",
+                   ("size=48 channels=1 classes=7 divisor=32", lambda: ResNet50V2(divisor=32), 8),
+                   ("size=48 channels=1 classes=7", lambda: ResNet50V2(), 2)),
+    "resnet50v2-96": ("resnet50v2", None,
+                      ("size=96 channels=3 classes=7 divisor=8", lambda: ResNet50V2(divisor=8, channels=3), 2)),
+    "resnet50v2-gluon": ("resnet50v2", None,
+                         ("size=48 channels=3 classes=7 variant=gluon divisor=8",
+                          lambda: ResNet50V2(divisor=8, gluon=True, channels=3), 4)),
+    "vit": ("vit",
+            ("size=24 channels=1 classes=7 patch=6 depth=2 dim=32 heads=2", vit(24, 6, 2, 32, 2), 8),
+            ("size=48 channels=1 classes=7 variant=ti patch=8", vit(48, 8, 12, 192, 3), 2)),
 }
 
 
 def make_model(name):
-    (small, make_small, small_batch), (full, make_full, full_batch) = MODELS[name]
-    size = int(small.split()[0].split("=")[1])
-    tensors = golden_model(make_small, small_batch, size) | golden_full(make_full, full_batch, size)
-    return tensors, {"model": name, "small": small, "full": full, "batch": str(small_batch),
-                     "full_batch": str(full_batch)}
+    model, small, full = MODELS[name]
+    tensors = {}
+    forms = {key: form for key, form in (("small", small), ("full", full)) if form}
+    meta = {"model": model} | {key: form[0] for key, form in forms.items()}
+    meta |= {"batch" if key == "small" else "full_batch": str(form[2]) for key, form in forms.items()}
+    for key, (config, make, batch) in forms.items():
+        golden = golden_model if key == "small" else golden_full
+        words = dict(word.split("=") for word in config.split())
+        size, channels = int(words["size"]), int(words["channels"])
+        tensors |= golden(make, (batch, size, size, channels))
+        if model == "resnet50v2":
+            meta[f"{key}_floor"] = f"{kinks(make, (batch, size, size, channels)):.3g}"
+    return tensors, meta
 
 
 # ---- optimisers and schedules --------------------------------------------------------------------------
@@ -285,12 +344,16 @@ def golden_schedules():
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else HERE
+    chosen = sys.argv[2:] or [*MODELS, "optim"]
     made_by = {"made_by": f"make_golden.py, PyTorch {torch.__version__}"}
     for name in MODELS:
+        if name not in chosen:
+            continue
         tensors, meta = make_model(name)
         write_safetensors(os.path.join(folder, f"{name}.safetensors"), tensors, meta | made_by)
-    write_safetensors(os.path.join(folder, "optim.safetensors"),
-                      with_errors(golden_updates) | golden_schedules(), made_by)
+    if "optim" in chosen:
+        write_safetensors(os.path.join(folder, "optim.safetensors"),
+                          with_errors(golden_updates) | golden_schedules(), made_by)
 
 
 if __name__ == "__main__":
