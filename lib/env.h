@@ -18,7 +18,7 @@
 	X("CG_BUILD", build, "further options for the kernel compiler") \
 	X("CG_TUNE", tune, "file with parameters that override the built-in tune table") \
 	X("CG_FUSE", fuse, "-name,-name: rewrites to leave out; -all: every one") \
-	X("CG_CACHE", cache, "off, or a directory for kernel binaries [$XDG_CACHE_HOME/clgrad]") \
+	X("CG_CACHE", cache, "off, or a directory for kernel binaries [$XDG_CACHE_HOME/clgrad; PoCL: off]") \
 	X("XDG_CACHE_HOME", xdg_cache, "where caches lie [$HOME/.cache]") \
 	X("HOME", home, "home directory")
 

@@ -136,6 +136,8 @@ static bool cache_path(cg_ctx *ctx, const char *hash, const char *end, char *pat
 		return false;
 	if (e->cache[0])
 		n = snprintf(path, size, "%s/%s%s", e->cache, hash, end);
+	else if (!ctx->tune.keep_binaries)
+		return false;
 	else if (e->xdg_cache[0])
 		n = snprintf(path, size, "%s/clgrad/%s%s", e->xdg_cache, hash, end);
 	else if (e->home[0])

@@ -80,6 +80,8 @@ cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tu
 		t->cpu_family = strcmp(ctx->env.family, "cpu") == 0;
 	t->clblast = !t->cpu_family;
 	t->vector_width = info->vector_width >= 16 ? 16 : info->vector_width >= 8 ? 8 : 4;
+	/* PoCL keeps what it compiled itself, and when asked for a binary compiles kernels that nobody used. */
+	t->keep_binaries = strstr(info->platform_name, "Portable Computing Language") == NULL;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 

@@ -10,6 +10,7 @@ struct cg__tune {
 	int vector_width;	/* CPU family: floats in one vector register */
 	int group;		/* GPU family: items in a work-group */
 	int warp;		/* GPU family: items that run together; 1 if unknown */
+	bool keep_binaries;	/* the runtime has no kernel cache of its own */
 	int groups_per_unit;	/* how many groups (GPU) or tasks (CPU) a launch offers each compute unit at most */
 };
 
