@@ -61,6 +61,10 @@ static inline vfloat multiply_add(float a, vfloat b, vfloat c)
 #define ROWS2 6
 #endif
 #define ROWS1 12
+/* whether products of nv vectors use tiles of n of them */
+#define GROUPS(nv) (((nv) + 3) / 4)
+#define USES(nv, n) ((nv) / GROUPS(nv) == (n) || ((nv) + GROUPS(nv) - 1) / GROUPS(nv) == (n))
+#define USED(n) (USES(KV, n) || USES(WV, n))
 TILE(tile4, ROWS4, 4)
 TILE(tile3, ROWS3, 3)
 TILE(tile2, ROWS2, 2)
@@ -71,7 +75,7 @@ TILE(tile1, ROWS1, 1)
 APART void product(int nv, vfloat *c, const float *a, int row, int step, const vfloat *b, int M,
 	int K, bool add)
 {
-	for (int n = 0, groups = (nv + 3) / 4, take; n < nv; n += take, groups--) {
+	for (int n = 0, groups = GROUPS(nv), take; n < nv; n += take, groups--) {
 		take = (nv - n + groups - 1) / groups;
 		const int rows = take == 4 ? ROWS4 : take == 3 ? ROWS3 : take == 2 ? ROWS2 : ROWS1;
 
@@ -79,13 +83,13 @@ APART void product(int nv, vfloat *c, const float *a, int row, int step, const v
 			vfloat *cm = c + m * nv + n;
 			const float *am = a + m * row;
 
-			if (take == 4)
+			if (USED(4) && take == 4)
 				tile4(cm, nv, am, row, step, b + n, nv, K, add);
-			else if (take == 3)
+			else if (USED(3) && take == 3)
 				tile3(cm, nv, am, row, step, b + n, nv, K, add);
-			else if (take == 2)
+			else if (USED(2) && take == 2)
 				tile2(cm, nv, am, row, step, b + n, nv, K, add);
-			else
+			else if (USED(1))
 				tile1(cm, nv, am, row, step, b + n, nv, K, add);
 		}
 	}
