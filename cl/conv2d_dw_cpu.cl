@@ -16,15 +16,13 @@ static void add_pixels(const float *block, const float *panel, int n, int cols, 
 	const int at = 0;
 
 	for (int j = 0; j < cols; j += MR) {
-		const float *a[MR];
+		const float *a = block + j;
 		__global float *out[MR];
 
 		r.rows = min(MR, cols - j);
-		for (int i = 0; i < MR; i++) {
-			a[i] = block + min(j + i, cols - 1);
+		for (int i = 0; i < MR; i++)
 			out[i] = dw + (size_t)(j + i) * ldw;
-		}
-		tile_private(a, &at, 1, n, step, panel, out, dw, r);
+		tile_columns_private(&a, &at, 1, n, step, panel, out, dw, r);
 	}
 }
 
@@ -100,61 +98,70 @@ static inline struct span span_of(int s, int Q, int W, int stride, int pad)
 	return v;
 }
 
+/* dw[c][:] (+)= sum over segments s, k < n of row[s][k·step + c] · panel[at[s] + k·NR][:],
+ * c0 <= c < c1 */
+static void add_rows(__global const float *const *row, const int *at, int segments, int n, int step,
+	const float *panel, __global float *dw, int ldw, int c0, int c1, int C, struct result r)
+{
+	for (int c = c0; c < c1; c += MR) {
+		__global const float *a[ROWS * MR];
+		__global float *out[MR];
+
+		r.rows = min(MR, c1 - c);
+		UNROLL for (int i = 0; i < MR; i++)
+			out[i] = dw + (size_t)(c + i) * ldw;
+		if (c + MR <= C) {
+			for (int s = 0; s < segments; s++)
+				a[s] = row[s] + c;
+			tile_columns(a, at, segments, n, step, panel, out, dw, r);
+			continue;
+		}
+		for (int s = 0; s < segments; s++)
+			UNROLL for (int i = 0; i < MR; i++)
+				a[s * MR + i] = row[s] + min(c + i, C - 1);
+		tile(a, at, segments, n, step, panel, out, dw, r);
+	}
+}
+
 /*
- * dw[R,S,C,M] = sum over the pixels of y of x' dy, where rows of y are long: x is read in place,
- * a segment of the reduction is a row of y under a tap. An item does a row of taps for `rows`
- * rows of y, `together` of them at a time (together·Q <= PIXELS); parts as in conv2d_dw. Global
- * size: R, panels of M, parts.
+ * dw[R,S,C,M] = sum over the pixels of y of x' dy, where rows of y are long: x is read in place, a
+ * segment of the reduction is a row of y under a tap. An item does all taps of cb channels for
+ * `rows` rows of y (of `all`), `together` of them at a time (together·Q <= PIXELS); parts as in
+ * conv2d_dw. Global size: blocks of channels, panels of M, parts.
  */
 __kernel CG_SINGLE void conv2d_dw_rows(__global const float *restrict x,
-	__global const float *restrict dy, __global float *restrict dw, int x_off, int ldx,
-	int y_off, int ldy, int w_off, int ldw, int part, int H, int W, int C, int P, int Q, int M,
-	int S, int stride_h, int stride_w, int pad_h, int pad_w, int rows, int all, int together)
+	__global const float *restrict dy, __global float *restrict dw, int x_off, int ldx, int y_off,
+	int ldy, int w_off, int ldw, int part, int H, int W, int C, int P, int Q, int M, int R, int S,
+	int stride_h, int stride_w, int pad_h, int pad_w, int cb, int rows, int all, int together)
 {
 	vfloat panel_[PIXELS * NV];
 	float *panel = (float *)panel_;
-	const int tap_row = get_global_id(0), n0 = get_global_id(1) * NR;
+	const int c0 = get_global_id(0) * cb, c1 = min(C, c0 + cb), n0 = get_global_id(1) * NR;
 	const int row0 = get_global_id(2) * rows, row1 = min(all, row0 + rows);
 	struct result r = { .cols = min(NR, M - n0), .add = 0 };
 
 	x += x_off;
-	dw += w_off + get_global_id(2) * part + (size_t)(tap_row * S) * C * ldw + n0;
+	dw += w_off + get_global_id(2) * part + n0;
 	for (int first = row0; first < row1; first += together) {
-		__global const float *image[ROWS];
-		int from[ROWS], n = 0;
 		const int count = min(together, row1 - first);
 
-		panel_copy(
-			panel, dy + y_off + (size_t)first * Q * ldy + n0, ldy, count * Q, r.cols);
-		for (int i = 0; i < count; i++) {
-			const int h = (first + i) % P * stride_h - pad_h + tap_row;
+		panel_copy(panel, dy + y_off + (size_t)first * Q * ldy + n0, ldy, count * Q, r.cols);
+		for (int tap = 0; tap < R * S; tap++) {
+			const struct span v = span_of(tap % S, Q, W, stride_w, pad_w);
+			__global const float *row[ROWS];
+			int at[ROWS], segments = 0;
 
-			if (h < 0 || h >= H)
-				continue;
-			image[n] = x + ((size_t)((first + i) / P) * H + h) * W * ldx;
-			from[n++] = i * Q;
-		}
-		for (int s = 0; s < S; s++) {
-			const struct span v = span_of(s, Q, W, stride_w, pad_w);
-			const int segments = v.q0 < v.q1 ? n : 0;
-			int at[ROWS];
+			for (int i = 0; i < count && v.q0 < v.q1; i++) {
+				const int h = (first + i) % P * stride_h - pad_h + tap / S;
 
-			for (int i = 0; i < segments; i++)
-				at[i] = (from[i] + v.q0) * NR;
-			for (int c = 0; c < C; c += MR) {
-				__global const float *a[ROWS * MR];
-				__global float *out[MR];
-
-				r.rows = min(MR, C - c);
-				for (int i = 0; i < segments; i++)
-					UNROLL for (int j = 0; j < MR; j++)
-						a[i * MR + j] =
-							image[i] + v.l * ldx + min(c + j, C - 1);
-				UNROLL for (int j = 0; j < MR; j++)
-					out[j] = dw + (size_t)(s * C + c + j) * ldw;
-				tile(a, at, segments, v.q1 - v.q0, stride_w * ldx, panel, out, dw,
-					r);
+				if (h < 0 || h >= H)
+					continue;
+				row[segments] = x +
+					(((size_t)((first + i) / P) * H + h) * W + v.l) * ldx;
+				at[segments++] = (i * Q + v.q0) * NR;
 			}
+			add_rows(row, at, segments, v.q1 - v.q0, stride_w * ldx, panel,
+				dw + (size_t)tap * C * ldw, ldw, c0, c1, C, r);
 		}
 		r.add = 1;
 	}

@@ -66,62 +66,80 @@ static inline void block_copy(float *block, __global const float *a, int lda, in
 				load_some(a + (size_t)k * lda + i, rows - i);
 }
 
+/* The tiles of `rows` columns of a, n long, `all` of them there; from the block where that is
+ * given. */
+static inline void down_columns(__global const float *a, const float *block, int lda, int n, int rows,
+	int all, const float *panel, __global float *c, int ldc, __global const float *bias,
+	struct result r)
+{
+	const int at = 0;
+
+	for (int m = 0; m < rows; m += MR) {
+		__global float *out[MR];
+
+		r.rows = min(MR, rows - m);
+		UNROLL for (int i = 0; i < MR; i++)
+			out[i] = c + (size_t)(m + i) * ldc;
+		if (block) {
+			const float *col = block + m;
+
+			tile_columns_private(&col, &at, 1, n, MB_TN, panel, out, bias, r);
+		} else if (m + MR <= all) {
+			__global const float *col = a + m;
+
+			tile_columns(&col, &at, 1, n, lda, panel, out, bias, r);
+		} else {
+			__global const float *col[MR];
+
+			UNROLL for (int i = 0; i < MR; i++)
+				col[i] = a + min(m + i, rows - 1);
+			tile(col, &at, 1, n, lda, panel, out, bias, r);
+		}
+	}
+}
+
 /*
- * A as [K,M], B as [K,N]: gradients of weights. A's columns are read in place, or, with `copy`,
- * from a private copy: rows of A that lie pages apart cost more than copying them.
+ * A as [K,M], B as [K,N]: gradients of weights. An item does mb rows and `cols` columns, some
+ * panels. A's columns are read in place, or, with `copy`, from a private copy that serves all
+ * panels of the item: rows of A that lie pages apart cost more than copying them.
  *
- * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum
- * adds the parts up. Global size: row blocks of mb, panels, batch or parts.
+ * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum adds
+ * the parts up. Global size: groups of panels, row blocks, batch or parts.
  */
 __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const float *restrict b,
 	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa,
 	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
-	int beta, int M, int N, int K, int mb, int kc, int kz, int copy)
+	int beta, int M, int N, int K, int mb, int kc, int kz, int copy, int cols)
 {
-	vfloat panel_[KC_TN * NV], block_[KC_TN * MB_TN / CG_VW];
+	vfloat panel_[KC_TN * NV], block_[KC_TN * MB_TN / CG_VW + 1];
 	float *panel = (float *)panel_, *block = (float *)block_;
-	const int z = get_global_id(2), n0 = get_global_id(1) * NR;
-	const int m0 = get_global_id(0) * mb, m1 = min(M, m0 + mb), at = 0;
-	struct result r = { .cols = min(NR, N - n0) };
+	const int z = get_global_id(2), m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb);
+	const int first = get_global_id(0) * cols, end = min(N, first + cols);
+	struct result r;
 
 	if (kz < K)
 		K = min(kz, K - z * kz);
 	a += a_off + (size_t)z * sa;
-	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
-	c += c_off + (size_t)z * sc + n0;
-	if (has_bias)
-		bias += n0;
+	b += b_off + (size_t)z * sb;
+	c += c_off + (size_t)z * sc + (size_t)m0 * ldc;
 	for (int k0 = 0; k0 < K; k0 += kc) {
 		const int n = min(kc, K - k0), last = k0 + n == K;
+		__global const float *rows = a + (size_t)k0 * lda + m0;
 
-		if (tb)
-			panel_transpose(panel, b + k0, ldb, n, r.cols);
-		else
-			panel_copy(panel, b + (size_t)k0 * ldb, ldb, n, r.cols);
 		if (copy)
-			block_copy(block, a + (size_t)k0 * lda + m0, lda, n, m1 - m0);
+			block_copy(block, rows, lda, n, m1 - m0);
 		r.add = beta || k0;
 		r.bias = last && has_bias;
 		r.act = last ? act : ACT_NONE;
-		for (int m = m0; m < m1; m += MR) {
-			__global float *out[MR];
-
-			r.rows = min(MR, m1 - m);
-			UNROLL for (int i = 0; i < MR; i++)
-				out[i] = c + (size_t)(m + i) * ldc;
-			if (copy) {
-				const float *col[MR];
-
-				UNROLL for (int i = 0; i < MR; i++)
-					col[i] = block + min(m + i, m1 - 1) - m0;
-				tile_private(col, &at, 1, n, MB_TN, panel, out, bias, r);
-			} else {
-				__global const float *col[MR];
-
-				UNROLL for (int i = 0; i < MR; i++)
-					col[i] = a + (size_t)k0 * lda + min(m + i, m1 - 1);
-				tile(col, &at, 1, n, lda, panel, out, bias, r);
-			}
+		for (int n0 = first; n0 < end; n0 += NR) {
+			r.cols = min(NR, N - n0);
+			if (tb)
+				panel_transpose(
+					panel, b + (size_t)n0 * ldb + k0, ldb, n, r.cols);
+			else
+				panel_copy(panel, b + (size_t)k0 * ldb + n0, ldb, n, r.cols);
+			down_columns(rows, copy ? block : 0, lda, n, m1 - m0, M - m0, panel, c + n0,
+				ldc, has_bias ? bias + n0 : bias, r);
 		}
 	}
 }

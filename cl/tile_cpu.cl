@@ -94,6 +94,7 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 		}
 }
 
+#define COLUMNS 0
 #define TILE tile
 #define SPACE __global
 #include "tile_run_cpu.cl"
@@ -101,6 +102,16 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 #undef SPACE
 #define TILE tile_private
 #define SPACE __private
+#include "tile_run_cpu.cl"
+#undef COLUMNS
+#define COLUMNS 1
+#undef TILE
+#define TILE tile_columns_private
+#include "tile_run_cpu.cl"
+#undef TILE
+#undef SPACE
+#define TILE tile_columns
+#define SPACE __global
 #include "tile_run_cpu.cl"
 
 /* ---- panels of B: [k][NR], columns behind `cols` are zero ------------------------------- */

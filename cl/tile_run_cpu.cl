@@ -1,14 +1,14 @@
 /*
- * The work of a tile. tile_cpu.cl includes this once for each place where A can be: OpenCL C 1.2
- * has no pointer that fits all.
+ * The work of a tile. tile_cpu.cl includes this once for each place where A can be (SPACE: OpenCL
+ * C 1.2 has no pointer that fits all), and once more where its rows are neighbours in memory
+ * (COLUMNS: one address register serves all).
  *
- *	t[i][:] = sum over s < segments, k < n of a[s·MR + i][k·step] · b[at[s] + k·NR][:],
+ *	t[i][:] = sum over s < segments, k < n of a[s·MR + i][k·step] · b[at[s] + k·NR][:], or
+ *	COLUMNS	  sum over s < segments, k < n of a[s][k·step + i] · b[at[s] + k·NR][:],
  *
- * then C as `r` says.
- *
- * A segment is a stretch of the reduction along which the rows of A lie at constant distance; `a`
- * holds MR pointers for each, b + at[s] is its part of the panel. One function, so that the tile
- * never leaves the registers.
+ * then C as `r` says. A segment is a stretch of the reduction along which the rows of A lie at
+ * constant distance; b + at[s] is its part of the panel. One function, so that the tile never
+ * leaves the registers.
  */
 __attribute__((noinline)) static void TILE(const SPACE float *const *a, const int *at, int segments,
 	int n, int step, const float *b, __global float *const *c, __global const float *bias,
@@ -19,12 +19,18 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 	UNROLL for (int i = 0; i < MR; i++)
 		UNROLL for (int j = 0; j < NV; j++)
 			t[i][j] = 0.f;
-	for (int s = 0; s < segments; s++, a += MR) {
+	for (int s = 0; s < segments; s++) {
 		const float *row = b + at[s];
+#if COLUMNS
+		const SPACE float *x = a[s];
+#define X(i, k) x[(k) * step + (i)]
+#else
 		const SPACE float *x[MR];
+#define X(i, k) x[i][(k) * step]
 
 		UNROLL for (int i = 0; i < MR; i++)
-			x[i] = a[i];
+			x[i] = a[s * MR + i];
+#endif
 		_Pragma("unroll 4")
 		for (int k = 0; k < n; k++) {
 			vfloat v[NV];
@@ -33,7 +39,7 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 				v[j] = *(const vfloat *)(row + k * NR + j * CG_VW);
 			UNROLL for (int i = 0; i < MR; i++)
 				UNROLL for (int j = 0; j < NV; j++)
-					t[i][j] = multiply_add(x[i][k * step], v[j], t[i][j]);
+					t[i][j] = multiply_add(X(i, k), v[j], t[i][j]);
 		}
 	}
 	if (r.rows < MR || r.cols < NR || r.act > ACT_RELU) {
@@ -64,3 +70,4 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 		UNROLL for (int j = 0; j < NV; j++)
 			VSTORE(t[i][j], 0, c[i] + j * CG_VW);
 }
+#undef X

@@ -183,12 +183,15 @@ static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struc
 {
 	const struct cg__tile t = cg__tile_of(e, g->N);
 	const int64_t down = up(up(g->M, up(g->M, ROWS_TN)), t.rows) * t.rows;
+	const int64_t blocks = up(g->M, down), panels = up(g->N, t.cols);
 	const bool copy = g->lda > 1024; /* a page */
+	const int64_t together = copy ? clamped(panels * blocks / 16, 1, 4) : 1;
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_tn",
-		cg__range_3d((size_t)up(g->M, down), (size_t)up(g->N, t.cols),
+		cg__range_3d((size_t)up(panels, together), (size_t)blocks,
 			(size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
-		PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy));
+		PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy),
+		INT(together * t.cols));
 }
 
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,

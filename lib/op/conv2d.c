@@ -268,49 +268,75 @@ static struct taps choose_taps(const struct attr *a, struct part p)
 	return t;
 }
 
-/* The sum over the pixels is cut in parts of whole rows of y, a function of the shapes alone:
- * how many rows each. */
-static int64_t rows_of_part(const struct attr *a, int64_t items)
-{
-	const int64_t rows = a->B * a->P, want = up(32, items), most = rows * a->Q / 256;
-	const int64_t parts = want < most ? want : most;
+/* How the work on dw is cut, a function of the shapes alone: blocks of channels (groups of taps
+ * where windows are copied) by panels, and, where that is few items, parts of the pixels, whole rows
+ * of y, whose sums are added up afterwards. */
+struct cut {
+	bool in_place;
+	struct taps taps;
+	int64_t blocks, panels, rows, parts;
+};
 
-	return up(rows, parts < 1 ? 1 : parts > rows ? rows : parts);
+enum { ITEMS = 16, FEW_CHANNELS = 36, FEW_PIXELS = 1024 };
+
+static int64_t at_least_1(int64_t n)
+{
+	return n < 1 ? 1 : n;
+}
+
+static struct cut cut_dw(const struct attr *a, struct part p, struct cg__tile t)
+{
+	const int64_t rows = a->B * a->P, most = at_least_1(rows * a->Q / FEW_PIXELS);
+	/* few channels fill no tile a tap, short rows are no segments */
+	struct cut c = { .in_place = p.C >= 8 && a->Q >= 4 && a->Q <= PIXELS,
+		.panels = up(p.M, t.cols) };
+	int64_t parts;
+
+	if (c.in_place) {
+		const int64_t want = up(ITEMS, c.panels), can = at_least_1(p.C / FEW_CHANNELS);
+
+		c.taps.C = up(up(p.C, want < can ? want : can), t.rows) * t.rows;
+		c.blocks = up(p.C, c.taps.C);
+	} else {
+		c.taps = choose_taps(a, p);
+		c.blocks = c.taps.groups;
+	}
+	parts = up(ITEMS, c.blocks * c.panels);
+	parts = parts < most ? parts : most;
+	c.rows = up(rows, parts < rows ? parts : rows);
+	c.parts = up(rows, c.rows);
+	return c;
 }
 
 static cg_status cpu_dw(
 	struct cg__emit *e, const struct attr *a, const cg_tensor *dw, struct part p)
 {
 	const struct cg__tile t = cg__tile_of(e, p.M);
-	const struct taps taps = choose_taps(a, p);
-	/* few channels fill no tile a tap, short rows are no segments */
-	const bool in_place = p.C >= 8 && a->Q >= 4 && a->Q <= PIXELS;
-	const int64_t items = (in_place ? a->R : taps.groups) * up(p.M, 64), rows = a->B * a->P;
-	const int64_t each = rows_of_part(a, items), parts = up(rows, each), K = a->R * a->S * p.C;
-	const int64_t together = a->Q >= 192 ? 1 : 192 / a->Q < ROWS ? 192 / a->Q : ROWS;
-	const cg_tensor *part = parts > 1 ? cg__temp(e, CG_FLOAT32, parts * K * p.M) : NULL;
-	const struct cg__range r = cg__range_3d((size_t)(in_place ? a->R : taps.groups),
-		(size_t)up(p.M, t.cols), (size_t)parts, 1, 1, 1);
+	const struct cut c = cut_dw(a, p, t);
+	const int64_t K = a->R * a->S * p.C, rows = a->B * a->P;
+	const int64_t together = at_least_1(192 / a->Q < ROWS ? 192 / a->Q : ROWS);
+	const cg_tensor *part = c.parts > 1 ? cg__temp(e, CG_FLOAT32, c.parts * K * p.M) : NULL;
+	const struct cg__range r = cg__range_3d(
+		(size_t)c.blocks, (size_t)c.panels, (size_t)c.parts, 1, 1, 1);
 	const struct cg__arg out = part ? OUT(part) : arg_part(a, dw);
 
-	if (parts > 1 && part == NULL)
+	if (c.parts > 1 && part == NULL)
 		return CG_ERR_HOST_MEMORY;
 #define TENSORS \
 	IN(dw->src[0]), IN(dw->src[1]), out, INT(p.x), INT(a->C), INT(p.y), INT(a->M), \
-		INT(part ? 0 : p.w), INT(part ? p.M : a->M), INT(K *p.M)
-	if (in_place)
+		INT(part ? 0 : p.w), INT(part ? p.M : a->M), INT(K * p.M)
+	if (c.in_place)
 		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_dw_rows", r, TENSORS, INT(a->H),
-			INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M), INT(a->S),
-			INT(a->c.stride_h), INT(a->c.stride_w), INT(a->c.pad_top),
-			INT(a->c.pad_left), INT(each), INT(rows), INT(together)));
+			INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M), WINDOW(a),
+			INT(c.taps.C), INT(c.rows), INT(rows), INT(together)));
 	else
 		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_dw", r, TENSORS, INT(a->B),
 			INT(a->H), INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M), WINDOW(a),
-			INT(taps.R), INT(taps.S), INT(taps.C), INT(each),
+			INT(c.taps.R), INT(c.taps.S), INT(c.taps.C), INT(c.rows),
 			INT(cg__count(dw->src[0]))));
 #undef TENSORS
 	cg__flops(e, 2.0 * (double)(rows * a->Q * K) * (double)p.M);
-	return part ? cg__sum_parts(e, part, parts, arg_part(a, dw), p.w, a->M, false, K, p.M)
+	return part ? cg__sum_parts(e, part, c.parts, arg_part(a, dw), p.w, a->M, false, K, p.M)
 		    : CG_OK;
 }
 
