@@ -40,7 +40,8 @@ bin_libfer_la_SOURCES = \
 	bin/synth_face.c \
 	bin/synth_pose.c bin/synth_pose.h \
 	bin/train.c bin/train.h \
-	bin/train_options.c bin/train_options.h
+	bin/train_options.c bin/train_options.h \
+	bin/zip.c bin/zip.h
 bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.

@@ -30,7 +30,7 @@ lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress bin/lines bin/canvas
+bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/zip
 bin/stop
 bin/data
 bin/engine bin/import_names bin/npy

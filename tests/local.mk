@@ -26,7 +26,8 @@ unit_programs = \
 	tests/test_plan \
 	tests/test_safetensors \
 	tests/test_synth \
-	tests/test_weights
+	tests/test_weights \
+	tests/test_zip
 
 # What test programs share.
 check_LTLIBRARIES = tests/libtest.la
@@ -77,6 +78,13 @@ EXTRA_DIST += \
 	tests/golden/resnet50v2.safetensors \
 	tests/golden/vgg.safetensors \
 	tests/golden/vit.safetensors
+
+# Archives that Python's zipfile wrote, and the script.
+EXTRA_DIST += \
+	tests/golden/make_zips.py \
+	tests/golden/plain.zip \
+	tests/golden/stream.zip \
+	tests/golden/zip64.zip
 
 # What scikit-learn and SciPy computed, and the script that asked them.
 EXTRA_DIST += \
