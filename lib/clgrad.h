@@ -219,6 +219,17 @@ const char *cg_tensor_op(const cg_tensor *x);	/* "conv2d"; "leaf" where an array
 int cg_tensor_sources(const cg_tensor *x);
 cg_tensor *cg_tensor_source(const cg_tensor *x, int i);
 cg_array *cg_tensor_array(const cg_tensor *x);	/* of a leaf, else NULL */
+/* What an operation was given beside its sources, by name; NAN where it has nothing of that name:
+ *	conv2d			the members of cg_conv_config
+ *	max_pool		those of cg_pool_config but count_pad and ceil_mode (P and Q show that)
+ *	avg_pool		the same with `mode` for pad_zero: 0, 1 with count_pad, 2 adaptive
+ *	bn_frozen_stats, layer_norm	eps
+ *	local_response_norm	size, alpha, beta, k
+ *	attention		heads
+ *	concat, slice		dim; slice also start
+ *	transpose		order0 order1 ..
+ *	scale			s */
+double cg_tensor_attr(const cg_tensor *x, const char *name);
 
 /* Extends the graph of the scalar `loss` with the gradients of all trainable parameters of `p` that it depends
  * on; they lie contiguous in the order in which the backward pass finishes them. `p` may be NULL:

@@ -1,5 +1,6 @@
 #include "graph.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,6 +290,23 @@ cg_tensor *cg_tensor_source(const cg_tensor *x, int i)
 cg_array *cg_tensor_array(const cg_tensor *x)
 {
 	return x->array;
+}
+
+double cg_tensor_attr(const cg_tensor *x, const char *name)
+{
+	const struct cg__attr_entry *a = x->op->attrs;
+	const unsigned char *at;
+
+	while (a && a->name && strcmp(a->name, name) != 0)
+		a++;
+	if (!a || !a->name)
+		return NAN;
+	at = x->attr + a->offset;
+	switch (a->type) {
+	case CG__ATTR_INT: return *(const int *)at;
+	case CG__ATTR_INT64: return (double)*(const int64_t *)at;
+	default: return (double)*(const float *)at;
+	}
 }
 
 cg_ctx *cg__ctx(const cg_tensor *x)

@@ -22,6 +22,17 @@ enum {
 	CG__AUX = 16		/* a further output, written by the launches of src[0] */
 };
 
+/* An attribute as cg_tensor_attr shows it: a name and where the node's attr has it. */
+struct cg__attr_entry {
+	const char *name;
+	size_t offset;
+	enum { CG__ATTR_INT, CG__ATTR_INT64, CG__ATTR_FLOAT } type;
+};
+#define CG__ATTR(text, type, member) \
+	{ text, offsetof(type, member), \
+		_Generic(((type *)0)->member, \
+			int: CG__ATTR_INT, int64_t: CG__ATTR_INT64, float: CG__ATTR_FLOAT) }
+
 struct cg_op {
 	const char *name;
 	unsigned flags;
@@ -34,6 +45,8 @@ struct cg_op {
 	 * `consumer`; make y compute what consumer computes (e.g. take its bias as a further source, note its
 	 * activation in attr) and return true, or return false and change nothing. NULL: absorbs nothing. */
 	bool (*absorb)(cg_tensor *y, const cg_tensor *consumer);
+	/* What others may know of attr, closed by a row without a name; NULL: nothing. */
+	const struct cg__attr_entry *attrs;
 };
 
 struct cg_tensor {

@@ -233,6 +233,33 @@ static void test_tune(void)
 	remove(path);
 }
 
+/* What a graph says of an operation: whole numbers, floats, members within members, and nothing. */
+static void test_attributes(cg_ctx *ctx)
+{
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_array *a = cg_array_new(ctx, "x", CG_FLOAT32, 4, (int64_t[]){ 1, 9, 9, 4 });
+	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, (int64_t[]){ 3, 3, 2, 6 });
+	const cg_conv_config conv = { .stride_w = 2, .pad_left = 1, .groups = 2 };
+	const cg_pool_config pool = { .window_h = 3, .window_w = 2, .pad_zero = true };
+	cg_tensor *x = cg_use(g, a), *y = cg_conv2d_ex(x, cg_use(g, w), &conv);
+
+	ok(cg_tensor_attr(y, "stride_h") == 1 && cg_tensor_attr(y, "stride_w") == 2 &&
+			cg_tensor_attr(y, "pad_left") == 1 && cg_tensor_attr(y, "groups") == 2,
+		"attributes of a convolution, defaults filled in");
+	ok(isnan(cg_tensor_attr(y, "eps")) && isnan(cg_tensor_attr(x, "stride_h")),
+		"what it does not have is NAN");
+	y = cg_max_pool(x, &pool);
+	ok(cg_tensor_attr(y, "stride_h") == 3 && cg_tensor_attr(y, "window_w") == 2 &&
+			cg_tensor_attr(y, "pad_zero") == 1,
+		"of a pool");
+	y = cg_slice(cg_scale(x, .25f), 3, 1, 2);
+	ok(cg_tensor_attr(y, "dim") == 3 && cg_tensor_attr(y, "start") == 1, "of a slice, in 64 bits");
+	ok(cg_tensor_attr(cg_tensor_source(y, 0), "s") == .25, "a float");
+	cg_graph_free(g);
+	cg_array_free(w);
+	cg_array_free(a);
+}
+
 int main(void)
 {
 	cg_ctx *ctx;
@@ -248,6 +275,7 @@ int main(void)
 	test_accumulate(ctx);
 	test_order(ctx);
 	test_backward_twice(ctx);
+	test_attributes(ctx);
 	test_tune();
 	ok(cg_get_stats(ctx).bytes_now == 0, "all device memory is given back");
 	cg_close(ctx);

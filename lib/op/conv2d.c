@@ -434,8 +434,19 @@ static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 	return true;
 }
 
+static const struct cg__attr_entry attrs[] = {
+	CG__ATTR("stride_h", struct attr, c.stride_h),
+	CG__ATTR("stride_w", struct attr, c.stride_w),
+	CG__ATTR("pad_top", struct attr, c.pad_top),
+	CG__ATTR("pad_left", struct attr, c.pad_left),
+	CG__ATTR("pad_bottom", struct attr, c.pad_bottom),
+	CG__ATTR("pad_right", struct attr, c.pad_right),
+	CG__ATTR("groups", struct attr, c.groups),
+	{ .name = NULL }
+};
+
 static const struct cg_op op = {
-	.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb
+	.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb, .attrs = attrs
 };
 
 static cg_tensor *check(const cg_tensor *x, const cg_tensor *w, const struct attr *a)

@@ -75,8 +75,16 @@ static void scale_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_scale(dy, *s);
 }
 
+static const struct cg__attr_entry scale_attrs[] = {
+	{ "s", 0, CG__ATTR_FLOAT }, { .name = NULL }
+};
+
 static const struct cg_op scale_op = {
-	.name = "scale", .flags = CG__INPLACE, .emit = emit_scale, .grad = scale_grad
+	.name = "scale",
+	.flags = CG__INPLACE,
+	.emit = emit_scale,
+	.grad = scale_grad,
+	.attrs = scale_attrs,
 };
 
 cg_tensor *cg_scale(cg_tensor *x, float s)

@@ -95,6 +95,19 @@ static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geom
 	return cg__node(op, CG_FLOAT32, 4, shape, CG__SRC(x), g, sizeof(*g));
 }
 
+/* `flag` is the last one. */
+#define ATTRS(flag_name) \
+	{ \
+		CG__ATTR("window_h", struct geometry, R), CG__ATTR("window_w", struct geometry, S), \
+		CG__ATTR("stride_h", struct geometry, stride_h), \
+		CG__ATTR("stride_w", struct geometry, stride_w), \
+		CG__ATTR("pad_top", struct geometry, top), \
+		CG__ATTR("pad_left", struct geometry, left), \
+		CG__ATTR("pad_bottom", struct geometry, bottom), \
+		CG__ATTR("pad_right", struct geometry, right), \
+		CG__ATTR(flag_name, struct geometry, flag), { .name = NULL } \
+	}
+
 /* ---- maximum ----------------------------------------------------------------------------- */
 
 static bool small_index(const struct geometry *g)
@@ -133,7 +146,11 @@ static void max_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg__node_like(&max_pool_grad, y->src[0], CG__SRC(dy, index), g, sizeof(*g));
 }
 
-static const struct cg_op max_pool = { .name = "max_pool", .emit = max_emit, .grad = max_grad };
+static const struct cg__attr_entry max_attrs[] = ATTRS("pad_zero");
+
+static const struct cg_op max_pool = {
+	.name = "max_pool", .emit = max_emit, .grad = max_grad, .attrs = max_attrs
+};
 
 cg_tensor *cg_max_pool(cg_tensor *x, const cg_pool_config *config)
 {
@@ -167,7 +184,11 @@ static void avg_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 		&avg_pool_grad, y->src[0], CG__SRC(dy), cg__attr(y), sizeof(struct geometry));
 }
 
-static const struct cg_op avg_pool = { .name = "avg_pool", .emit = avg_emit, .grad = avg_grad };
+static const struct cg__attr_entry avg_attrs[] = ATTRS("mode");
+
+static const struct cg_op avg_pool = {
+	.name = "avg_pool", .emit = avg_emit, .grad = avg_grad, .attrs = avg_attrs
+};
 
 cg_tensor *cg_avg_pool(cg_tensor *x, const cg_pool_config *config)
 {

@@ -183,10 +183,20 @@ static void grad_transpose(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_transpose(dy, inverse);
 }
 
+static const struct cg__attr_entry transpose_attrs[] = {
+	CG__ATTR("order0", struct transpose, order[0]),
+	CG__ATTR("order1", struct transpose, order[1]),
+	CG__ATTR("order2", struct transpose, order[2]),
+	CG__ATTR("order3", struct transpose, order[3]),
+	CG__ATTR("order4", struct transpose, order[4]),
+	{ .name = NULL }
+};
+
 static const struct cg_op transpose_op = {
 	.name = "transpose",
 	.emit = emit_transpose,
 	.grad = grad_transpose,
+	.attrs = transpose_attrs,
 };
 
 cg_tensor *cg_transpose(cg_tensor *x, const int *order)
@@ -261,10 +271,17 @@ static void grad_unslice(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_slice(dy, a->dim, a->start, y->src[0]->shape[a->dim]);
 }
 
+static const struct cg__attr_entry slice_attrs[] = {
+	CG__ATTR("dim", struct slice, dim),
+	CG__ATTR("start", struct slice, start),
+	{ .name = NULL }
+};
+
 static const struct cg_op slice_op = {
 	.name = "slice",
 	.emit = emit_slice,
 	.grad = grad_slice,
+	.attrs = slice_attrs,
 };
 
 static const struct cg_op unslice_op = {
@@ -320,6 +337,7 @@ static const struct cg_op concat_op = {
 	.name = "concat",
 	.emit = emit_concat,
 	.grad = grad_concat,
+	.attrs = slice_attrs,
 };
 
 cg_tensor *cg_concat(cg_tensor *a, cg_tensor *b, int dim)
