@@ -33,7 +33,8 @@ typedef int4 vint;
 
 /*
  * Code written once for both families: CG_LANES neighbouring values, a vector on CPUs and one elsewhere. Where fewer
- * than CG_LANES are left at the end of a row, cg_load fills up with zeros and cg_store writes only those n.
+ * than CG_LANES are left at the end of a row, cg_load fills up with zeros and cg_store writes only those n. From CPU
+ * kernels n may be 0 or less: cg_load gives zeros.
  */
 #if CG_CPU
 typedef vfloat cg_lanes;
@@ -75,6 +76,7 @@ static inline cg_lanes cg_load(__global const float *p, int n)
 	if (n >= CG_LANES)
 		return VLOAD(0, p);
 	VSTORE((vfloat)0, 0, some);
+	n = max(n, 0);
 	CG_MOVE_SOME(p, some, n)
 	return VLOAD(0, some);
 #else

@@ -7,7 +7,7 @@
 static inline void copy_run(float *d, __global const float *s, int n, __global const float *end)
 {
 	for (int k = 0; k < n; k += CG_VW)
-		VSTORE(s + k + CG_VW <= end ? VLOAD(0, s + k) : load_some(s + k, n - k), 0, d + k);
+		VSTORE(s + k + CG_VW <= end ? VLOAD(0, s + k) : cg_load(s + k, n - k), 0, d + k);
 }
 
 /* A window of rows h .. h + R - 1, columns l .. l + S - 1 of an image, C channels each; zeros

@@ -63,7 +63,7 @@ static inline void block_copy(float *block, __global const float *a, int lda, in
 	for (int k = 0; k < n; k++)
 		for (int i = 0; i < rows; i += CG_VW)
 			*(vfloat *)(block + k * MB_TN + i) =
-				load_some(a + (size_t)k * lda + i, rows - i);
+				cg_load(a + (size_t)k * lda + i, rows - i);
 }
 
 /* The tiles of `rows` columns of a, n long, `all` of them there; from the block where that is
@@ -154,10 +154,10 @@ __kernel CG_SINGLE void gemm_sum(__global const float *restrict part, __global f
 	for (int m = get_global_id(1); m < M; m += (int)get_global_size(1))
 		for (int j = (int)get_global_id(0) * CG_VW; j < N; j += step) {
 			__global float *p = c + c_off + (size_t)m * ldc + j;
-			vfloat s = beta ? load_some(p, N - j) : (vfloat)0.f;
+			vfloat s = beta ? cg_load(p, N - j) : (vfloat)0.f;
 
 			for (int z = 0; z < n; z++)
-				s += load_some(part + ((size_t)z * M + m) * N + j, N - j);
-			store_some(s, p, N - j);
+				s += cg_load(part + ((size_t)z * M + m) * N + j, N - j);
+			cg_store(s, p, N - j);
 		}
 }

@@ -9,12 +9,6 @@
 #define TYPE float
 #endif
 
-CG_SINGLE __kernel void copy(__global const TYPE *restrict x, __global TYPE *restrict y, int n)
-{
-	CG_FOR(i, n)
-		y[i] = x[i];
-}
-
 /* y [rows, p + q] = a [rows, p] beside b [rows, q] */
 CG_SINGLE __kernel void concat(__global const TYPE *restrict a, __global const TYPE *restrict b,
 	__global TYPE *restrict y, int rows, int p, int q)

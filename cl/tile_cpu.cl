@@ -34,30 +34,6 @@ static inline vfloat multiply_add(float x, vfloat b, vfloat c)
 	return x * b + c;
 }
 
-static inline vfloat load_some(__global const float *p, int n)
-{
-	float v[CG_VW];
-
-	if (n >= CG_VW)
-		return VLOAD(0, p);
-	for (int i = 0; i < CG_VW; i++)
-		v[i] = i < n ? p[i] : 0.f;
-	return VLOAD(0, v);
-}
-
-static inline void store_some(vfloat v, __global float *p, int n)
-{
-	float s[CG_VW];
-
-	if (n >= CG_VW) {
-		VSTORE(v, 0, p);
-		return;
-	}
-	VSTORE(v, 0, s);
-	for (int i = 0; i < n; i++)
-		p[i] = s[i];
-}
-
 static inline vfloat activate(vfloat x, int act)
 {
 	typedef vfloat T;
@@ -87,10 +63,10 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 			vfloat v = t[i][j];
 
 			if (r.add)
-				v += load_some(p, n);
+				v += cg_load(p, n);
 			if (r.bias)
-				v += load_some(bias + j * CG_VW, n);
-			store_some(activate(v, r.act), p, n);
+				v += cg_load(bias + j * CG_VW, n);
+			cg_store(activate(v, r.act), p, n);
 		}
 }
 
@@ -123,7 +99,7 @@ static inline void panel_copy(float *panel, __global const float *b, int ldb, in
 		UNROLL for (int j = 0; j < NV; j++)
 			*(vfloat *)(panel + k * NR + j * CG_VW) = cols == NR
 				? VLOAD(0, b + (size_t)k * ldb + j * CG_VW)
-				: load_some(b + (size_t)k * ldb + j * CG_VW, cols - j * CG_VW);
+				: cg_load(b + (size_t)k * ldb + j * CG_VW, cols - j * CG_VW);
 }
 
 /* a0 b0 a1 b1 ... of the lower and of the upper halves */

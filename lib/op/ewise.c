@@ -230,13 +230,18 @@ static cg_status emit_accumulate(struct cg__emit *e, const cg_tensor *y)
 		UPDATE(y->src[0]), IN(y->src[1]), INT(n));
 }
 
-static cg_status emit_store(struct cg__emit *e, const cg_tensor *y)
+cg_status cg__launch_copy(struct cg__emit *e, const cg_tensor *x, const cg_tensor *y)
 {
 	int64_t n = cg__count(y);
 	bool bytes = y->dtype == CG_UINT8;
 
 	return CG__LAUNCH(e, "ewise", NULL, bytes ? "copy_bytes" : "copy", cg__range_elements(e, n),
-		IN(y->src[1]), OUT(y->src[0]), INT(n));
+		IN(x), OUT(y), INT(n));
+}
+
+static cg_status emit_store(struct cg__emit *e, const cg_tensor *y)
+{
+	return cg__launch_copy(e, y->src[1], y->src[0]);
 }
 
 static const struct cg_op accumulate_op = {

@@ -32,10 +32,7 @@ static int64_t product(const cg_tensor *x, int from, int to)
 
 static cg_status emit_copy(struct cg__emit *e, const cg_tensor *y)
 {
-	const int64_t n = cg__count(y);
-
-	return CG__LAUNCH(e, "shape", type_option(y), "copy", cg__range_elements(e, n),
-		IN(y->src[0]), OUT(y), INT(n));
+	return cg__launch_copy(e, y->src[0], y);
 }
 
 static void grad_copy(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
