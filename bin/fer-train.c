@@ -13,6 +13,7 @@
 #include "evaluate.h"
 #include "import.h"
 #include "layers.h"
+#include "rates.h"
 #include "source.h"
 #include "train_options.h"
 
@@ -143,6 +144,8 @@ static int prepare(struct job *j)
 	if (status < 0 && begins_from(j))
 		status = import_weights(&j->network, j->cli, begins_from(j), true);
 	if (status < 0)
+		status = rates_set(&j->network, j->cli);
+	if (status < 0)
 		status = train_open(&j->trainer, j->cli, &j->config, &j->network, &j->data, &j->train,
 				    &j->validation);
 	if (status < 0 && j->resumes)
@@ -170,25 +173,36 @@ static double mib(uint64_t bytes)
 	return (double)bytes / (1 << 20);
 }
 
+static void print_parameters(const struct network *n)
+{
+	int64_t all = cg_params_size(n->params, false), trained = cg_params_size(n->params, true);
+	int64_t statistics = 0;
+
+	for (int i = 0; i < cg_params_count(n->params); i++)
+		if (cg_params_flags(n->params, i) & CG_PARAM_STATISTIC)
+			statistics += cg_array_count(cg_params_at(n->params, i));
+	printf("parameters  %" PRId64 " and %" PRId64 " running statistics; %" PRId64 " are trained\n",
+	       all - statistics, statistics, trained);
+}
+
 static int dry_run(struct job *j)
 {
 	const struct trainer *t = &j->trainer;
 	char config[MODEL_TEXT];
 	float loss;
 	double seconds, images;
-	int64_t weights = cg_params_size(j->network.params, true);
 	int status = layers_print(&j->network, j->cli, stdout);
 
 	if (status >= 0)
 		return status;
 	model_config_text(j->model, &j->model_config, config);
 	printf("\nmodel       %s, %s\n", j->model->summary, config);
-	printf("parameters  %" PRId64 " and %" PRId64 " running statistics\n", weights,
-	       cg_params_size(j->network.params, false) - weights);
+	print_parameters(&j->network);
 	printf("data        %d training rows, %d for validation, hash %016" PRIx64 "\n",
 	       (int)j->train.n, (int)j->validation.n, j->data.hash);
 	printf("steps       %d an epoch, %d epochs: %" PRId64 "\n", (int)t->updates,
 	       (int)t->config.epochs, (int64_t)t->updates * t->config.epochs);
+	printf("arithmetic  %.3f GFLOP a step\n", 1e-9 * cg_plan_flops(t->step.plan));
 	printf("memory      %.1f MiB a step (%.1f unshared), %.1f MiB validation\n",
 	       mib(cg_plan_peak(t->step.plan)), mib(cg_plan_unshared(t->step.plan)),
 	       mib(cg_plan_peak(t->infer.plan)));

@@ -30,6 +30,7 @@ bin_libfer_la_SOURCES = \
 	bin/order.c bin/order.h \
 	bin/progress.c bin/progress.h \
 	bin/random.h \
+	bin/rates.c bin/rates.h \
 	bin/report.c bin/report.h \
 	bin/report_print.c \
 	bin/rundir.c bin/rundir.h \

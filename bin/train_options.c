@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "model_options.h"
+#include "rates.h"
 #include "source.h"
 
 enum { MAX_OPTIONS = 128 };
@@ -15,6 +16,7 @@ static const struct cli_option rows[] = {
 	{ "pretrained", 0, CLI_TEXT, NULL, "model", "FILE",
 	  "begin with these weights: a checkpoint, or a file that fer-import reads", 0 },
 	MODEL_OPTIONS,
+	RATES_OPTIONS,
 
 	SOURCE_OPTIONS,
 	{ "split", 0, CLI_CHOICE, "official", "data", "official",

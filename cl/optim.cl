@@ -1,6 +1,7 @@
 /*
- * One launch updates all parameters: a table of chunks {place in w, place in g, length, 1 if decayed}, h the numbers
- * of this step. Gaps between parameters are never touched.
+ * One launch updates all parameters: a table of chunks, two rows each, {place in w, place in g, length, 1 if decayed}
+ * and {factor of the learning rate as float, 0, 0, 0}; h the numbers of this step. Gaps between parameters are never
+ * touched.
  */
 enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE };
 
@@ -63,7 +64,8 @@ __kernel CG_SINGLE void clip_factor(__global const float *part, __global const f
 			ep[i] = average * ep[i] + (1.0f - average) * W; \
 	}
 #define CHUNK \
-	const int4 c = chunk[t]; \
+	const int4 c = chunk[2 * t]; \
+	const float lr = h[LR] * as_float(chunk[2 * t + 1].x); \
 	__global float *wp = w + c.x, *mp = m + c.x, *vp = v + c.x, *ep = e + c.x; \
 	__global const float *gp = g + c.y; \
 	const float decay = c.w ? h[DECAY] : 0.0f;
@@ -73,7 +75,7 @@ __kernel CG_SINGLE void sgd(__global const int4 *chunk, __global float *w, __glo
 			    __global float *v, __global float *e, __global const float *h, __global const float *norm,
 			    int chunks, int nesterov)
 {
-	const float lr = h[LR], mu = h[BETA1], average = h[EMA], factor = norm[1];
+	const float mu = h[BETA1], average = h[EMA], factor = norm[1];
 
 	if (h[UPDATE] == 0.0f || factor == 0.0f)
 		return;
@@ -94,7 +96,7 @@ __kernel CG_SINGLE void adam(__global const int4 *chunk, __global float *w, __gl
 			     __global float *v, __global float *e, __global const float *h, __global const float *norm,
 			     int chunks, int decoupled)
 {
-	const float lr = h[LR], b1 = h[BETA1], b2 = h[BETA2], eps = h[EPS], average = h[EMA], factor = norm[1];
+	const float b1 = h[BETA1], b2 = h[BETA2], eps = h[EPS], average = h[EMA], factor = norm[1];
 	const float c1 = 1.0f / h[BIAS1], c2 = 1.0f / h[BIAS2];
 
 	if (h[UPDATE] == 0.0f || factor == 0.0f)

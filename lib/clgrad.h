@@ -180,7 +180,12 @@ cg_array *cg_params_find(const cg_params *p, const char *name);	/* NULL if there
 int cg_params_count(const cg_params *p);
 cg_array *cg_params_at(const cg_params *p, int i);
 unsigned cg_params_flags(const cg_params *p, int i);
-/* How many values: trainable ones, or all of them. */
+/* The learning rate of a parameter is `factor` times that of cg_optim_step (1 unless set). 0 freezes it: no
+ * gradient is computed for it, nor for what only frozen parameters need, and a cg_nn_batch_norm with a frozen gamma runs on its
+ * running statistics. Set it before graphs use the parameter. CG_ERR_ARGUMENT where it is no parameter. */
+cg_status cg_array_set_rate(cg_array *a, float factor);
+float cg_array_rate(const cg_array *a);
+/* How many values: trainable ones (neither statistics nor frozen), or all of them. */
 int64_t cg_params_size(const cg_params *p, bool trainable_only);
 /* The gradient of a parameter after a step, `bytes` = its size. CG_ERR_STATE before any cg_backward. */
 cg_status cg_params_read_grad(cg_params *p, const cg_array *a, void *host, size_t bytes);
@@ -262,6 +267,8 @@ uint64_t cg_plan_peak(const cg_plan *p);
 /* What the same tensors would take if none shared memory. */
 uint64_t cg_plan_unshared(const cg_plan *p);
 int cg_plan_launches(const cg_plan *p);
+/* Floating point operations of a run, in matrix products, convolutions and attention. */
+double cg_plan_flops(const cg_plan *p);
 /* One line a launch: node, shapes, kernel, bytes; and time if profiled. */
 void cg_plan_dump(const cg_plan *p, FILE *f);
 /* Runs once with a wait after each launch and keeps the time of each for cg_plan_dump. */

@@ -27,7 +27,8 @@ struct cg_array {
 	size_t bytes;
 	cl_mem mem;		/* NULL until allocated */
 	bool borrowed;		/* the memory belongs to cg_params */
-	bool trainable;
+	bool trainable;		/* no statistic, and rate is not 0 */
+	float rate;		/* factor of the learning rate */
 	cg_params *params;	/* the list it belongs to, or NULL */
 	unsigned flags;
 	cg_init init;

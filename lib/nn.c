@@ -68,7 +68,8 @@ cg_tensor *cg_nn_batch_norm_forward(const cg_nn_batch_norm *l, cg_tensor *x)
 	cg_graph *g = cg_tensor_graph(x);
 
 	return cg_batch_norm(x, cg_use(g, l->gamma), cg_use(g, l->beta), l->running_mean,
-		l->running_var, l->eps, l->momentum, l->frozen);
+		l->running_var, l->eps, l->momentum,
+		l->frozen || cg_array_rate(l->gamma) == 0);
 }
 
 cg_status cg_nn_layer_norm_init(

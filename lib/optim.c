@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE, NUMBERS = 16 };
-enum { CHUNK = 16384 };
+enum { CHUNK = 16384, ROW = 8 };
 
 struct cg_optim {
 	cg_params *params;
@@ -155,12 +155,12 @@ static cg_status make_chunks(cg_optim *o)
 {
 	const cg_params *p = o->params;
 	int n = count_chunks(p), at = 0;
-	int32_t *host;
+	int32_t *host, *row;
 	cg_status status;
 
 	if (n == 0)
 		return cg__fail(p->ctx, CG_ERR_STATE, "optim: no parameter has a gradient");
-	host = malloc((size_t)n * 4 * sizeof(*host));
+	host = calloc((size_t)n, ROW * sizeof(*host));
 	if (host == NULL)
 		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
 	for (int i = 0; i < p->count; i++) {
@@ -170,14 +170,16 @@ static cg_status make_chunks(cg_optim *o)
 			from += CHUNK, at++) {
 			int64_t left = a->count - from;
 
-			host[4 * at] = (int32_t)(a->offset + from);
-			host[4 * at + 1] = (int32_t)(a->grad_offset + from);
-			host[4 * at + 2] = (int32_t)(left < CHUNK ? left : CHUNK);
-			host[4 * at + 3] = !(a->flags & CG_PARAM_NO_DECAY);
+			row = host + ROW * at;
+			row[0] = (int32_t)(a->offset + from);
+			row[1] = (int32_t)(a->grad_offset + from);
+			row[2] = (int32_t)(left < CHUNK ? left : CHUNK);
+			row[3] = !(a->flags & CG_PARAM_NO_DECAY);
+			memcpy(&row[4], &a->rate, sizeof(a->rate));
 		}
 	}
 	o->chunk_count = n;
-	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n, 4 });
+	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n, ROW });
 	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes)
 			   : cg_error_status(p->ctx);
 	free(host);

@@ -180,6 +180,7 @@ cg_array *cg_params_add(cg_params *p, const char *name, int ndim, const int64_t 
 	a->borrowed = true;
 	a->flags = flags;
 	a->init = init;
+	a->rate = 1;
 	a->trainable = !(flags & CG_PARAM_STATISTIC);
 	p->array[p->count++] = a;
 	return a;
@@ -206,6 +207,22 @@ cg_array *cg_params_at(const cg_params *p, int i)
 unsigned cg_params_flags(const cg_params *p, int i)
 {
 	return p->array[i]->flags;
+}
+
+cg_status cg_array_set_rate(cg_array *a, float factor)
+{
+	if (a->params == NULL || !(factor >= 0) || isinf(factor))
+		return cg__fail(a->ctx, CG_ERR_ARGUMENT, "%s: %s (rate %g)", a->name,
+			a->params ? "a rate is finite and not negative" : "is no parameter",
+			(double)factor);
+	a->rate = factor;
+	a->trainable = factor > 0 && !(a->flags & CG_PARAM_STATISTIC);
+	return CG_OK;
+}
+
+float cg_array_rate(const cg_array *a)
+{
+	return a->rate;
 }
 
 int64_t cg_params_size(const cg_params *p, bool trainable_only)

@@ -463,6 +463,15 @@ int cg_plan_launches(const cg_plan *p)
 	return p->launches;
 }
 
+double cg_plan_flops(const cg_plan *p)
+{
+	double sum = 0;
+
+	for (int i = 0; i < p->launches; i++)
+		sum += p->launch[i].flops;
+	return sum;
+}
+
 static uint64_t bytes_touched(const struct cg__launch *l)
 {
 	uint64_t n = 0;

@@ -29,6 +29,7 @@
 #include "model.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { CONVS = 5, LINEARS = 3 };
 enum { VARIANT, STEM_STRIDE, FC, DIVISOR, DROPOUT };
@@ -191,6 +192,19 @@ static cg_tensor *forward(const void *self, cg_tensor *x)
 	return cg_name(cg_nn_linear_forward(&m->linear[2], x), "logits");
 }
 
+/* Each layer but the last is a block. */
+static int block(const char *parameter)
+{
+	for (int i = 0; i < CONVS; i++)
+		if (!strncmp(parameter, conv_names[i], strlen(conv_names[i])) &&
+		    parameter[strlen(conv_names[i])] == '.')
+			return i + 1;
+	for (int i = 0; i < LINEARS - 1; i++)
+		if (!strncmp(parameter, linear_names[i], strlen(linear_names[i])))
+			return CONVS + i + 1;
+	return -1;
+}
+
 static const struct model_setting settings[] = {
 	[VARIANT] = { "variant", "face|torch|caffe", 0, 0, 0, true, "form of the network" },
 	[STEM_STRIDE] = { "stem-stride", NULL, 2, 1, 4, true, "stride of the first convolution" },
@@ -227,8 +241,10 @@ const struct model alexnet = {
 	.mean = 129.5f,
 	.sd = 65,
 	.head = "classifier.6.",
+	.blocks = "layers",
 	.bytes = sizeof(struct alexnet),
 	.check = check,
+	.block = block,
 	.init = init,
 	.forward = forward,
 };

@@ -54,10 +54,14 @@ struct model {
 	int64_t input;		/* size after cropping, unless asked otherwise */
 	float mean, sd;		/* of pixels 0..255 */
 	const char *head;	/* the classifier: parameters whose names begin so */
+	const char *blocks;	/* what its blocks are called: "stages" */
 	size_t bytes;		/* of the model's own struct */
 	/* What is wrong with settings that do not go together, as a sentence's end: "44 is no
 	 * multiple of the patch"; NULL if they do. May be NULL: all do. */
 	const char *(*check)(const struct model_config *config);
+	/* The block that a parameter belongs to, counted from 1 at the input; 0: it comes before
+	 * them (stem, embedding), -1: after them (last norm, classifier). */
+	int (*block)(const char *parameter);
 	/* Adds the parameters to p; self is zeroed. */
 	cg_status (*init)(void *self, cg_params *p, const struct model_config *config);
 	cg_tensor *(*forward)(const void *self, cg_tensor *x);

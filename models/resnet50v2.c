@@ -25,6 +25,7 @@
 #include "model.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { STAGES = 4, BLOCKS = 6 };
 enum { VARIANT, NORMS, DIVISOR };
@@ -238,6 +239,15 @@ static cg_tensor *forward(const void *self, cg_tensor *x)
 	return cg_name(cg_nn_linear_forward(&m->head, x), "logits");
 }
 
+static int block(const char *parameter)
+{
+	int stage;
+
+	if (sscanf(parameter, "stage%d", &stage) == 1)
+		return stage;
+	return strncmp(parameter, "stem", 4) && strncmp(parameter, "input_norm", 10) ? -1 : 0;
+}
+
 static const struct model_setting settings[] = {
 	[VARIANT] = { "variant", "keras|gluon|tfslim", 0, 0, 0, true, "form of the network" },
 	[NORMS] = { "norms", "batch|frozen", 0, 0, 0, true,
@@ -268,7 +278,9 @@ const struct model resnet50v2 = {
 	.mean = 127.5f,
 	.sd = 127.5f,
 	.head = "head.",
+	.blocks = "stages",
 	.bytes = sizeof(struct resnet),
+	.block = block,
 	.init = init,
 	.forward = forward,
 };

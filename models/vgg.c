@@ -82,6 +82,13 @@ static cg_tensor *forward(const void *self, cg_tensor *x)
 	return cg_name(cg_nn_linear_forward(&m->classifier, cg_dropout(x, m->dropout)), "logits");
 }
 
+static int block(const char *parameter)
+{
+	int layer;
+
+	return sscanf(parameter, "features.%d", &layer) == 1 ? layer / (3 * UNITS + 1) + 1 : -1;
+}
+
 static const struct model_setting settings[] = {
 	[WIDTH] = { "width", NULL, 32, 1, 512, true, "channels of the first stage" },
 	[DROPOUT] = { "dropout", NULL, .25, 0, .95, false, "dropout before linear layers" },
@@ -106,7 +113,9 @@ const struct model vgg = {
 	.mean = 129.5f,
 	.sd = 65,
 	.head = "classifier.",
+	.blocks = "stages",
 	.bytes = sizeof(struct vgg),
+	.block = block,
 	.init = init,
 	.forward = forward,
 };

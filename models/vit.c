@@ -21,6 +21,7 @@
 #include "model.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { MAX_DEPTH = 64 };
 enum { VARIANT, PATCH, DEPTH, DIM, HEADS, MLP, DROPOUT, DROP_PATH, GELU };
@@ -177,6 +178,15 @@ static cg_tensor *forward(const void *self, cg_tensor *x)
 	return cg_name(cg_nn_linear_forward(&m->head, x), "logits");
 }
 
+static int block(const char *parameter)
+{
+	int i;
+
+	if (sscanf(parameter, "blocks.%d", &i) == 1)
+		return i + 1;
+	return strncmp(parameter, "norm", 4) && strncmp(parameter, "head", 4) ? 0 : -1;
+}
+
 static const struct model_setting settings[] = {
 	[VARIANT] = { "variant", "ti|s|b|paper", 0, 0, 0, true, "form of the network" },
 	[PATCH] = { "patch", NULL, 8, 1, 64, true, "side of a patch" },
@@ -225,8 +235,10 @@ const struct model vit = {
 	.mean = 127.5f,
 	.sd = 127.5f,
 	.head = "head.",
+	.blocks = "blocks",
 	.bytes = sizeof(struct vit),
 	.check = check,
+	.block = block,
 	.init = init,
 	.forward = forward,
 };

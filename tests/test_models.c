@@ -94,6 +94,32 @@ static void test_count(cg_ctx *ctx, const struct count *c)
 	net_close(&n);
 }
 
+/* Blocks come in the order of the parameters, from the input to the classifier. */
+static void test_blocks(cg_ctx *ctx, const char *model, const char *config, int blocks, int before)
+{
+	struct net n;
+	int last = 0, top = 0, zero = 0;
+	bool ordered = net_open(&n, ctx, model, config, false);
+
+	for (int i = 0; ordered && i < cg_params_count(n.params); i++) {
+		const char *name = cg_array_name(cg_params_at(n.params, i));
+		int block = n.model->block(name);
+
+		zero += block == 0;
+		if (block < 0)
+			block = 1000;
+		else if (block > top)
+			top = block;
+		ordered = block >= last && (block <= last + 1 || block == 1000);
+		last = block;
+		if (!strncmp(name, n.model->head, strlen(n.model->head)))
+			ordered = ordered && block == 1000;
+	}
+	ok(ordered && last == 1000 && top == blocks && zero == before,
+	   "%s: %d %s, %d parameters before them", model, top, n.model->blocks, zero);
+	net_close(&n);
+}
+
 static void test_settings(void)
 {
 	const struct model *m = model_find("alexnet");
@@ -197,6 +223,11 @@ int main(void)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		test_count(ctx, &counts[i]);
 	test_settings();
+	test_blocks(ctx, "vgg", "size=44 width=4", 4, 0);
+	test_blocks(ctx, "alexnet", "size=48 divisor=16", 7, 0);
+	test_blocks(ctx, "resnet50v2", "size=48 divisor=16", 4, 2);
+	test_blocks(ctx, "resnet50v2", "size=48 divisor=16 variant=gluon", 4, 9);
+	test_blocks(ctx, "vit", "size=48 depth=3 dim=24 heads=3", 3, 4);
 	test_batch(ctx, "vgg", "size=20 width=4");
 	test_batch(ctx, "vgg", "size=19 channels=3 classes=10 width=3");
 	test_batch(ctx, "alexnet", "size=48 divisor=16");

@@ -32,7 +32,9 @@ struct trial {
 	cg_plan *plan;
 };
 
-static bool trial_open(struct trial *t, cg_ctx *ctx, const cg_optim_config *config)
+/* `rate`: factors of the learning rate, or NULL. */
+static bool trial_open(
+	struct trial *t, cg_ctx *ctx, const cg_optim_config *config, const float *rate)
 {
 	cg_tensor *loss = NULL;
 
@@ -45,6 +47,8 @@ static bool trial_open(struct trial *t, cg_ctx *ctx, const cg_optim_config *conf
 	}
 	if (golden_init_params(t->params) != CG_OK)
 		return false;
+	for (int i = 0; rate && i < PARAMS; i++)
+		cg_array_set_rate(t->w[i], rate[i]);
 	for (int i = 0; i < PARAMS; i++) {
 		cg_tensor *part =
 			cg_sum(cg_mul(cg_use(t->graph, t->w[i]), cg_use(t->graph, t->given[i])));
@@ -125,7 +129,7 @@ static void test_updates(
 	bool norms = true;
 	struct trial t;
 
-	if (trial_open(&t, ctx, config)) {
+	if (trial_open(&t, ctx, config, NULL)) {
 		for (int step = 0; step < STEPS; step++) {
 			float norm = 0;
 
@@ -193,7 +197,7 @@ static void test_not_finite(cg_ctx *ctx)
 	static float history[PARAMS][STEPS * 64];
 	struct trial t;
 
-	if (trial_open(&t, ctx, &config)) {
+	if (trial_open(&t, ctx, &config, NULL)) {
 		update(&t, 0, 1, .01f);
 		keep(&t, 0, history);
 		give(&t, 1, INFINITY);
@@ -206,6 +210,52 @@ static void test_not_finite(cg_ctx *ctx)
 	ok(cg_error_status(ctx) == CG_OK, "no error%s%s", cg_error(ctx)[0] ? ": " : "",
 		cg_error(ctx));
 	trial_close(&t);
+}
+
+/* What `steps` steps with these rates make of the parameters: their changes. */
+static bool moved(cg_ctx *ctx, const cg_optim_config *config, const float *rate, int steps,
+	float delta[PARAMS][64])
+{
+	struct trial t;
+	bool good = trial_open(&t, ctx, config, rate);
+	float now[64];
+
+	for (int i = 0; i < PARAMS && good; i++)
+		cg_array_read(t.w[i], delta[i], (size_t)described[i].count * sizeof(float));
+	for (int step = 0; step < steps && good; step++)
+		update(&t, step, 1, .1f);
+	for (int i = 0; i < PARAMS && good; i++) {
+		cg_array_read(t.w[i], now, (size_t)described[i].count * sizeof(float));
+		for (int64_t k = 0; k < described[i].count; k++)
+			delta[i][k] = now[k] - delta[i][k];
+	}
+	if (good && rate && rate[0] == 0)
+		good = cg_params_read_grad(t.params, t.w[0], now, 35 * sizeof(float)) ==
+			CG_ERR_STATE;
+	cg_clear_error(ctx);
+	trial_close(&t);
+	return good;
+}
+
+/* The rate k gives k times the step of plain SGD, 0 leaves every bit and makes no gradient. */
+static void test_rates(cg_ctx *ctx)
+{
+	const cg_optim_config sgd = { .kind = CG_SGD, .weight_decay = .1f };
+	const cg_optim_config adamw = { .kind = CG_ADAMW, .weight_decay = .1f, .ema = .5f };
+	const float faster[PARAMS] = { 3, .5f }, frozen[PARAMS] = { 0, 1 };
+	static float one[PARAMS][64], other[PARAMS][64];
+	static const float zero[64];
+	double worst = 0;
+
+	ok(moved(ctx, &sgd, NULL, 1, one) && moved(ctx, &sgd, faster, 1, other),
+		"a step with the rates 3 and 0.5");
+	for (int i = 0; i < PARAMS; i++)
+		for (int64_t k = 0; k < described[i].count; k++)
+			worst = fmax(worst, fabs((double)(faster[i] * one[i][k] - other[i][k])));
+	ok(worst < 1e-6, "is 3 and 0.5 times the step (%g)", worst);
+	ok(moved(ctx, &adamw, frozen, 3, other), "a frozen parameter has no gradient");
+	ok(!memcmp(other[0], zero, 35 * sizeof(float)), "and keeps its bits");
+	ok(memcmp(other[1], zero, 7 * sizeof(float)), "the other is trained");
 }
 
 /* Learning rates are computed in double precision and rounded once. */
@@ -284,6 +334,7 @@ int main(void)
 	if (ok(f, "the fixture opens%s%s", f ? "" : ": ", f ? "" : cg_error(ctx))) {
 		test_optimizers(ctx, f);
 		test_not_finite(ctx);
+		test_rates(ctx);
 		test_schedules(f);
 		test_plateau(f);
 		diag("at most %.0f %% of a tolerance was used", 100 * golden_worst());

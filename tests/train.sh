@@ -126,6 +126,35 @@ check "SIGTERM ends a run with 143" [ $? -eq 143 ]
 run $train $vgg -e 500 --time-limit 1 -o $dir/limit
 check "a time limit ends it with 0" [ $status -eq 0 ]
 
+# Parts that are not trained.
+number() {	# NAME: of the dry run's line NAME
+	sed -n "s/^$1 *\([0-9.]*\) .*/\1/p" $dir/out
+}
+less() {	# A B: A < B
+	[ -n "$1" ] && ${AWK:-awk} "BEGIN { exit !($1 < $2) }"
+}
+before_head() {	# FILE: a checkpoint's values that lie before the classifier's
+	from=$(LC_ALL=C sed -n 's/.*"classifier.weight":{[^}]*"data_offsets":\[\([0-9]*\),.*/\1/p' "$1")
+	tensors "$1" | head -c "$from"
+}
+run $train $vgg -e 1 --freeze backbone --pretrained $dir/whole/best.safetensors -o $dir/frozen
+before_head $dir/whole/best.safetensors >$dir/a
+before_head $dir/frozen/best.safetensors >$dir/b
+check "frozen weights and statistics keep their bits" eval '[ -s $dir/a ] && cmp -s $dir/a $dir/b'
+check "the classifier is trained" \
+	eval '! cmp -s $dir/whole/best.safetensors $dir/frozen/best.safetensors'
+run $train $small --dry-run
+flops=$(number arithmetic) memory=$(number memory)
+run $train $small --freeze 3 --dry-run
+check "frozen stages take less arithmetic" less "$(number arithmetic)" "$flops / 2"
+check "and less memory" less "$(number memory)" "$memory"
+run $train $small --freeze 5 -o $dir/none
+check "a stage that is not there" fails 2 'vgg has 4 stages'
+run $train $small --freeze head -o $dir/none
+check "no such part" fails 2 'expected none, backbone or 1..4'
+run $train $small --layer-decay 0 -o $dir/none
+check "a rate of 0" fails 2 'layer-decay'
+
 # What must not be resumed.
 cp $dir/cut2/last.safetensors $dir/before
 run $train --resume $dir/cut2 -d synth:401
