@@ -2,6 +2,8 @@
 
 #include "ctx.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,15 @@ static cg_status parse_bool(cg_ctx *ctx, const char *name, const char *value, bo
 	return cg__fail(ctx, CG_ERR_ARGUMENT, "%s=%s: expected 0 or 1", name, value);
 }
 
+static cg_status parse_guard(cg_ctx *ctx, struct cg__env *env)
+{
+	env->guard_exact = strcmp(env->guard, "exact") == 0;
+	env->guard_on = env->guard_exact || strcmp(env->guard, "1") == 0;
+	if (env->guard_on || env->guard[0] == '\0' || strcmp(env->guard, "0") == 0)
+		return CG_OK;
+	return cg__fail(ctx, CG_ERR_ARGUMENT, "CG_GUARD=%s: expected 0, 1 or exact", env->guard);
+}
+
 static cg_status parse_trace(cg_ctx *ctx, struct cg__env *env)
 {
 	static const char *const names[] = { "op", "launch", "mem", "build" };
@@ -39,7 +50,8 @@ static cg_status parse_trace(cg_ctx *ctx, struct cg__env *env)
 			if (strcmp(w, names[i]) == 0)
 				bit = 1u << i;
 		if (bit == 0)
-			return cg__fail(ctx, CG_ERR_ARGUMENT, "CG_TRACE: unknown family %s", w);
+			return cg__fail(ctx, CG_ERR_ARGUMENT,
+				"CG_TRACE=%s: %s is none of op, launch, mem, build", env->trace, w);
 		env->trace_mask |= bit;
 	}
 	return CG_OK;
@@ -52,15 +64,19 @@ static cg_status parse_fault(cg_ctx *ctx, struct cg__env *env)
 	char *end;
 
 	env->fault_kind = CG__FAULT_ANY;
+	if (number[0] == '\0')
+		return CG_OK;
 	for (int i = 1; i < 5; i++)
 		if (strncmp(env->fault, kinds[i], strlen(kinds[i])) == 0) {
 			env->fault_kind = (enum cg__fault)i;
 			number = env->fault + strlen(kinds[i]);
 		}
+	errno = 0;
 	env->fault_at = strtoull(number, &end, 10);
-	if (*end != '\0')
-		return cg__fail(
-			ctx, CG_ERR_ARGUMENT, "CG_FAULT=%s: expected KIND:N or N", env->fault);
+	if (!isdigit((unsigned char)number[0]) || *end != '\0' || errno != 0)
+		return cg__fail(ctx, CG_ERR_ARGUMENT,
+			"CG_FAULT=%s: expected N or KIND:N, KIND one of alloc, build, launch, write",
+			env->fault);
 	return CG_OK;
 }
 
@@ -80,11 +96,7 @@ cg_status cg__env_read(cg_ctx *ctx, struct cg__env *env)
 #undef X
 	TRY(parse_bool(ctx, "CG_SYNC", env->sync, &env->sync_on));
 	TRY(parse_bool(ctx, "CG_NAN", env->nan, &env->nan_on));
-	env->guard_exact = strcmp(env->guard, "exact") == 0;
-	if (env->guard_exact)
-		env->guard_on = true;
-	else
-		TRY(parse_bool(ctx, "CG_GUARD", env->guard, &env->guard_on));
+	TRY(parse_guard(ctx, env));
 	TRY(parse_choice(ctx, "CG_FAMILY", env->family, "cpu", "gpu"));
 	TRY(parse_choice(ctx, "CG_GEMM", env->gemm, "own", "clblast"));
 	TRY(parse_trace(ctx, env));

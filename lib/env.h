@@ -12,7 +12,7 @@
 	X("CG_TRACE", trace, "op,launch,mem,build: tell on stderr what happens") \
 	X("CG_SYNC", sync, "1: wait after each launch, so that a failure gets its true name") \
 	X("CG_NAN", nan, "1: stop at the first launch whose result is not finite") \
-	X("CG_GUARD", guard, "1: own buffers with guard bytes, NaN-filled, checked after each launch; exact: without guards") \
+	X("CG_GUARD", guard, "1: own buffers with guard bytes, NaN-filled, checked after each launch; exact: no guard bytes") \
 	X("CG_FAULT", fault, "alloc:N, build:N, launch:N, write:N or N: fail the N-th such event (tests)") \
 	X("CG_CL_DIR", cl_dir, "directory: read kernels from there instead of the built-in copies") \
 	X("CG_BUILD", build, "further options for the kernel compiler") \

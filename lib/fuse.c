@@ -20,6 +20,27 @@ static const struct rewrite {
 	{ "norm-relu", "bn_apply", "relu" },
 };
 
+static bool is_known(const char *word)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(word, table[i].name) == 0)
+			return true;
+	return strcmp(word, "all") == 0;
+}
+
+cg_status cg__fuse_check(cg_ctx *ctx)
+{
+	char list[sizeof(ctx->env.fuse)], *save = NULL;
+
+	strcpy(list, ctx->env.fuse);
+	for (char *w = strtok_r(list, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save))
+		if (w[0] != '-' || !is_known(w + 1))
+			return cg__fail(ctx, CG_ERR_ARGUMENT,
+				"CG_FUSE=%s: %s is not - and a rewrite's name or all",
+				ctx->env.fuse, w);
+	return CG_OK;
+}
+
 static bool is_off(const char *list, const char *name)
 {
 	size_t n = strlen(name);

@@ -8,4 +8,7 @@
  * somebody reads them. CG_FUSE=-name leaves a row out. */
 cg_status cg__fuse(cg_graph *g, const bool *keep);
 
+/* CG_ERR_ARGUMENT where CG_FUSE has a word that names no row. */
+cg_status cg__fuse_check(cg_ctx *ctx);
+
 #endif

@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "ctx.h"
 #include "device.h"
+#include "fuse.h"
 #include "gemm.h"
 #include "kernel.h"
 
@@ -19,6 +20,7 @@ const char *cg_version(void)
 static cg_status assemble(cg_ctx *ctx, const cg_options *options)
 {
 	TRY(cg__env_read(ctx, &ctx->env));
+	TRY(cg__fuse_check(ctx));
 	TRY(cg__device_open(ctx, options ? options->device : NULL));
 	TRY(cg__tune_choose(ctx, &ctx->info, &ctx->tune));
 	return cg__gemm_open(ctx);

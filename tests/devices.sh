@@ -32,6 +32,10 @@ run bin/fer-devices extra
 check "an argument" [ "$status:$(cat $dir/err)" = '2:fer-devices: unexpected argument "extra"' ]
 run bin/fer-devices --help-env
 check "environment variables" grep -q '^CG_DEVICE ' $dir/out
+sed 's/  */ /; s/ (now: [^)]*)$//' $dir/out >$dir/help
+sed -n '/^## The environment/,/^## Habits/s/^| `\([A-Z_]*\)` | \(.*\) |$/\1 \2/p' "${srcdir:-.}/HACKING.md" |
+	tr -d '`' >$dir/hacking
+check "HACKING.md has the same table" cmp $dir/hacking $dir/help
 run bin/fer-devices
 if [ $status -eq 4 ]; then
 	count=$((count + 1))

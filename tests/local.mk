@@ -19,6 +19,7 @@ ops_programs = \
 unit_programs = \
 	tests/test_cli \
 	tests/test_data \
+	tests/test_env \
 	tests/test_import \
 	tests/test_faults \
 	tests/test_kernel \
