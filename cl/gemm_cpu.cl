@@ -4,18 +4,18 @@
  * One work-item computes `mb` rows of a panel of NR columns. It walks K in blocks of kc <= KC:
  * copies that part of B into a private panel [kc][NR] (transposing it where B is given as [N,K])
  * and runs down its rows with register tiles (tile_cpu.cl). So there is no packed copy of B in
- * memory, and the panel is used mb / MR times while it is in the nearest caches.
+ * memory, and the panel is used mb / MR times while it is in the second cache.
  */
 #include "tile_cpu.cl"
 
 /* as in gemm.c */
-#define KC 384 /* BLOCK: 96 KB of panel */
+#define KC 768 /* BLOCK: 192 KB of panel, in the second cache */
 #define KC_TN 192 /* BLOCK_TN */
 #define MB_TN 192 /* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
 
 /*
- * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: row blocks of mb, panels, batch
- * (strides sa, sb, sc).
+ * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: panels, row blocks of mb, batch
+ * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
  */
 __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const float *restrict b,
 	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa,
@@ -24,8 +24,8 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
-	const int z = get_global_id(2), n0 = get_global_id(1) * NR;
-	const int m0 = get_global_id(0) * mb, m1 = min(M, m0 + mb), at = 0;
+	const int z = get_global_id(2), n0 = get_global_id(0) * NR;
+	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0;
 	struct result r = { .cols = min(NR, N - n0) };
 
 	a += a_off + (size_t)z * sa;

@@ -122,7 +122,7 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
 /* ---- our register tiles: CPU style ------------------------------------------------------ */
 
 /* KC, KC_TN, MB_TN of gemm_cpu.cl */
-enum { BLOCK = 384, BLOCK_TN = 192, ROWS_TN = 192 };
+enum { BLOCK = 768, BLOCK_TN = 192, ROWS_TN = 192 };
 
 static int64_t up(int64_t n, int64_t d)
 {
@@ -174,7 +174,7 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
 		      down = cg__tile_block(e, t, g->M, panels * g->batch);
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
-		cg__range_3d((size_t)up(g->M, down), (size_t)panels, (size_t)g->batch, 1, 1, 1),
+		cg__range_3d((size_t)panels, (size_t)up(g->M, down), (size_t)g->batch, 1, 1, 1),
 		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
 }
 
