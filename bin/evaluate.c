@@ -1,5 +1,6 @@
 #include "evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,20 @@ static int measure(struct metrics *m, struct metrics_bootstrap *b, const double 
 	return resamples && n ? metrics_bootstrap(b, p, label, n, k, resamples, seed) : 0;
 }
 
+/* What the probabilities were worth before the temperature; p is overwritten. */
+static int measure_before(struct report_evaluation *e, double *p, const float *logits,
+			  const uint8_t *label, int32_t n, int32_t k)
+{
+	struct metrics m;
+
+	metrics_softmax(logits, n, k, 1, p);
+	if (metrics_compute(&m, p, label, n, k))
+		return -1;
+	e->ece_before = m.ece;
+	e->log_loss_before = m.log_loss;
+	return 0;
+}
+
 int evaluate(struct report_evaluation *e, double *p, const float *logits, const struct dataset *d,
 	     const struct data_rows *rows, double temperature, int resamples, uint64_t seed)
 {
@@ -45,9 +60,12 @@ int evaluate(struct report_evaluation *e, double *p, const float *logits, const 
 	int failed = !label || !clean;
 
 	e->temperature = temperature;
+	e->ece_before = e->log_loss_before = NAN;
 	e->class_names = d->class_names;
 	e->data_hash = d->hash;
 	e->has_bootstrap = resamples > 0;
+	if (!failed && temperature != 1)
+		failed = measure_before(e, p, logits, label, rows->n, d->classes);
 	metrics_softmax(logits, rows->n, d->classes, temperature, p);
 	if (!failed)
 		failed = measure(&e->all, &e->bootstrap, p, label, rows->n, d->classes, resamples,

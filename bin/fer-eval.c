@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agreement.h"
 #include "engine.h"
 #include "evaluate.h"
 #include "infer.h"
@@ -22,7 +23,7 @@ static const struct cli_option options[] = {
 	  "mean logits with the mirror image, or with five crops and their mirror images", 0 },
 	{ "temperature", 0, CLI_TEXT, "1", "how", "auto|T",
 	  "divide logits by T; auto: the best one on PublicTest", 0 },
-	{ "bootstrap", 0, CLI_INT, "0", "how", "N",
+	{ "bootstrap", 0, CLI_INT, "1000", "how", "N",
 	  "resamples for 95 % intervals of F1 and AUC; 0: none", 0 },
 	{ "batch-size", 'b', CLI_COUNT, "64", "how", "N", "images at once", 0 },
 
@@ -61,6 +62,7 @@ struct job {
 	struct cli *cli;
 	cg_ctx *ctx;
 	struct dataset data;
+	struct agreement_votes votes;
 	struct network network;
 	cg_array *images;
 	struct progress progress;
@@ -103,12 +105,29 @@ static int check_options(struct job *j)
 	return -1;
 }
 
+/* Votes to compare with; where they are the labels there is nothing to compare. */
+static int read_votes(struct job *j)
+{
+	const char *path = cli_text(j->cli, "ferplus");
+	struct data_error error;
+	enum data_status status;
+
+	if (!path || !cli_is(j->cli, "labels", "fer"))
+		return -1;
+	status = agreement_read(&j->votes, &j->data, path, &error);
+	if (status == DATA_OK)
+		return -1;
+	return cli_fail(j->cli, status == DATA_MEMORY ? CLI_RUNTIME : CLI_DATA, "%s", error.text);
+}
+
 static int open_all(struct job *j)
 {
 	int status = engine_open(j->cli, &j->ctx);
 
 	if (status < 0)
 		status = source_load(j->cli, &j->data);
+	if (status < 0)
+		status = read_votes(j);
 	if (status < 0)
 		status = network_load(&j->network, j->cli, j->ctx, cli_text(j->cli, "checkpoint"),
 				      j->data.class_names, j->data.classes);
@@ -181,7 +200,9 @@ static int measure(struct job *j, enum data_split split, struct result *r)
 		.img_per_s = r->rows.n / seconds,
 	};
 	if (evaluate(&r->evaluation, r->p, r->logits, &j->data, &r->rows, j->temperature,
-		     (int)cli_int(j->cli, "bootstrap"), (uint64_t)cli_int(j->cli, "seed")))
+		     (int)cli_int(j->cli, "bootstrap"), (uint64_t)cli_int(j->cli, "seed")) ||
+	    (j->votes.label &&
+	     agreement_measure(&r->evaluation, r->p, &j->data, &r->rows, &j->votes)))
 		return cli_fail(j->cli, CLI_RUNTIME, "out of memory");
 	return -1;
 }
@@ -276,6 +297,7 @@ int main(int argc, char **argv)
 		status = run(&job);
 		cg_array_free(job.images);
 		network_close(&job.network);
+		agreement_free(&job.votes);
 		data_free(&job.data);
 		cg_close(job.ctx);
 	}

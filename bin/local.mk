@@ -1,6 +1,7 @@
 # The programs, and what they share. They see only the public header of the library.
 noinst_LTLIBRARIES += bin/libfer.la
 bin_libfer_la_SOURCES = \
+	bin/agreement.c bin/agreement.h \
 	bin/canvas.c bin/canvas.h \
 	bin/checkpoint.c bin/checkpoint.h \
 	bin/cli.c bin/cli.h \

@@ -188,7 +188,7 @@ static void prediction(FILE *file, const struct dataset *d, int32_t row, const d
 		d->class_names[d->label[row]], d->class_names[predicted],
 		predicted == d->label[row], (d->flaw[row] & FLAW_TWIN_BEFORE) != 0);
 	for (int c = 0; c < d->classes; c++)
-		fprintf(file, ",%.6f", p[c]);
+		fprintf(file, ",%.17g", p[c]);
 	fputc('\n', file);
 }
 

@@ -44,16 +44,26 @@ int report_summary_close(struct report_summary *s);
 void report_epoch_line(char *text, size_t size, const struct report_epoch *row, int32_t epochs,
 		       double eta_seconds);
 
+/* Agreement with the votes of FER+, on the rows whose highest vote is one of the seven classes. */
+struct report_ferplus {
+	struct metrics metrics;		/* with that vote as the true label; n = 0: not known */
+	double label_agreement;		/* share of rows whose FER2013 label is the highest vote */
+	double vote_share;		/* mean share of the votes that the prediction has, */
+	double label_vote_share;	/* that FER2013's label has */
+};
+
 /* One evaluated split. Texts are borrowed; NULL texts and NaN numbers are left out. */
 struct report_evaluation {
 	const char *model, *checkpoint, *data, *split, *tta;
 	uint64_t data_hash;
 	double temperature;
+	double ece_before, log_loss_before;	/* at temperature 1, all rows */
 	const char *const *class_names;
 	struct metrics all;		/* the whole split */
 	struct metrics without_twins;	/* n = 0: not known */
 	bool has_bootstrap;
 	struct metrics_bootstrap bootstrap, bootstrap_without_twins;
+	struct report_ferplus ferplus;
 	double seconds, img_per_s;
 };
 
@@ -78,7 +88,7 @@ int report_confusion(const char *path, const struct metrics *m, const char *cons
 
 /*
  * predictions.csv: `row,usage,label,predicted,correct,twin,p_angry,...`: the i-th of `rows` has the
- * probabilities p[i][classes]. twin is 1 for FLAW_TWIN_BEFORE.
+ * probabilities p[i][classes], with all their digits. twin is 1 for FLAW_TWIN_BEFORE.
  */
 int report_predictions(const char *path, const struct dataset *d, const struct data_rows *rows,
 		       const double *p);

@@ -104,6 +104,16 @@ static void json_bootstrap(struct json *j, const char *key, const struct metrics
 	json_end(j);
 }
 
+static void json_ferplus(struct json *j, const struct report_ferplus *f, const char *const *names)
+{
+	json_object(j, "ferplus");
+	json_real(j, "label_agreement", f->label_agreement);
+	json_real(j, "vote_share", f->vote_share);
+	json_real(j, "label_vote_share", f->label_vote_share);
+	report_json_metrics(j, "prediction", &f->metrics, names);
+	json_end(j);
+}
+
 void report_json(struct json *j, const char *key, const struct report_evaluation *e)
 {
 	char hash[20];
@@ -117,6 +127,8 @@ void report_json(struct json *j, const char *key, const struct report_evaluation
 	json_text(j, "split", e->split);
 	json_text(j, "tta", e->tta);
 	json_real(j, "temperature", e->temperature);
+	json_real(j, "ece_before_temperature", e->ece_before);
+	json_real(j, "log_loss_before_temperature", e->log_loss_before);
 	json_real(j, "seconds", e->seconds);
 	json_real(j, "img_per_s", e->img_per_s);
 	report_json_metrics(j, "all", &e->all, e->class_names);
@@ -128,6 +140,8 @@ void report_json(struct json *j, const char *key, const struct report_evaluation
 			json_bootstrap(
 				j, "without_twins_bootstrap_95", &e->bootstrap_without_twins);
 	}
+	if (e->ferplus.metrics.n)
+		json_ferplus(j, &e->ferplus, e->class_names);
 	json_end(j);
 }
 
@@ -335,6 +349,42 @@ static void print_confusion(
 	}
 }
 
+/* Before a temperature: "ECE 0.0512, log-loss 0.9876" beside those of the table. */
+static void print_before(const struct table *t, const struct report_evaluation *e)
+{
+	if (!isnan(e->ece_before))
+		fprintf(t->out, "\nBefore the temperature: ECE %.4f, log-loss %.4f.\n",
+			e->ece_before, e->log_loss_before);
+}
+
+static void print_ferplus(const struct table *t, const struct report_ferplus *f)
+{
+	const struct {
+		const char *name;
+		double value;
+	} rows[] = {
+		{ "prediction = FER+ %", f->metrics.accuracy },
+		{ "label = FER+ %", f->label_agreement },
+		{ "votes for prediction %", f->vote_share },
+		{ "votes for label %", f->label_vote_share },
+	};
+
+	if (!f->metrics.n)
+		return;
+	row_end(t);
+	row(t, NAME + 4, "FER+");
+	cell(t, NARROW, "");
+	rule(t, 2);
+	row(t, NAME + 4, "images with a vote");
+	number_cell(t, NARROW, 0, f->metrics.n);
+	row_end(t);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		row(t, NAME + 4, rows[i].name);
+		number_cell(t, NARROW, 2, 100 * rows[i].value);
+		row_end(t);
+	}
+}
+
 static void print_title(const struct table *t, const struct report_evaluation *e)
 {
 	const char *parts[] = { e->split, e->model, e->checkpoint, e->data };
@@ -365,6 +415,8 @@ static void print_table(FILE *out, bool md, const struct report_evaluation *e)
 	print_classes(&t, &e->all, e->class_names);
 	row_end(&t);
 	print_confusion(&t, &e->all, e->class_names);
+	print_ferplus(&t, &e->ferplus);
+	print_before(&t, e);
 	if (e->all.absent)
 		fprintf(out,
 			"\nmacro AUC leaves out %" PRId32 " of %" PRId32

@@ -13,7 +13,7 @@
 	  "FER2013 as .csv or .csv.gz, or synth or synth:N: faces drawn by the program", 0 }, \
 	{ "labels", 0, CLI_CHOICE, "fer", "data", "fer|ferplus-majority|ferplus-soft", \
 	  "where labels come from; ferplus-soft trains on the shares of the votes", 0 }, \
-	{ "ferplus", 0, CLI_TEXT, NULL, "data", "FILE", "fer2013new.csv, for --labels ferplus-*", 0 }
+	{ "ferplus", 0, CLI_TEXT, NULL, "data", "FILE", "fer2013new.csv: for --labels ferplus-*; fer-eval also compares with its votes", 0 }
 
 /* Loads --data with --labels. Returns -1 with data_free() due, else the exit code. */
 int source_load(const struct cli *c, struct dataset *d);

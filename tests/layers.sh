@@ -41,7 +41,7 @@ bin/import_stem
 bin/import
 bin/infer bin/step bin/checkpoint bin/layers bin/rates
 bin/report
-bin/rundir bin/evaluate bin/source
+bin/rundir bin/evaluate bin/source bin/agreement
 bin/train
 bin/model_options
 bin/train_options

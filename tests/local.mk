@@ -49,6 +49,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/exports.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
+	tests/metrics.sh \
 	tests/style.sh \
 	tests/train.sh
 
@@ -65,6 +66,8 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/layers.sh \
 	tests/lsan.supp \
 	tests/manpages.sh \
+	tests/metrics.sh \
+	tests/metrics_sklearn.py \
 	tests/run-programs.sh \
 	tests/style.sh \
 	tests/train.sh
@@ -90,6 +93,7 @@ EXTRA_DIST += \
 # What scikit-learn and SciPy computed, and the script that asked them.
 EXTRA_DIST += \
 	tests/golden/metrics.py \
+	tests/golden/metrics_numbers.py \
 	tests/golden/metrics.txt
 
 TEST_EXTENSIONS = .sh
@@ -107,7 +111,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/data.tmp tests/devices.tmp tests/train.tmp
+	rm -rf tests/cache tests/data.tmp tests/devices.tmp tests/metrics.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
