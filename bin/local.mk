@@ -29,11 +29,15 @@ bin_libfer_la_SOURCES = \
 	bin/network.c bin/network.h \
 	bin/npy.c bin/npy.h \
 	bin/order.c bin/order.h \
+	bin/picture.c bin/picture.h \
+	bin/picture_jpeg.c \
+	bin/picture_png.c \
 	bin/progress.c bin/progress.h \
 	bin/random.h \
 	bin/rates.c bin/rates.h \
 	bin/report.c bin/report.h \
 	bin/report_print.c \
+	bin/resize.c bin/resize.h \
 	bin/rundir.c bin/rundir.h \
 	bin/source.c bin/source.h \
 	bin/step.c bin/step.h \
@@ -44,7 +48,7 @@ bin_libfer_la_SOURCES = \
 	bin/train.c bin/train.h \
 	bin/train_options.c bin/train_options.h \
 	bin/zip.c bin/zip.h
-bin_libfer_la_LIBADD = $(ZLIB_LIBS) -lm
+bin_libfer_la_LIBADD = $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.
 bin_PROGRAMS += \

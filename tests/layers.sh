@@ -30,8 +30,8 @@ lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/zip
-bin/stop
+bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/zip bin/resize
+bin/stop bin/picture
 bin/data
 bin/engine bin/import_names bin/npy
 bin/synth_pose

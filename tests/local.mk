@@ -24,6 +24,7 @@ unit_programs = \
 	tests/test_faults \
 	tests/test_kernel \
 	tests/test_metrics \
+	tests/test_picture \
 	tests/test_plan \
 	tests/test_safetensors \
 	tests/test_synth \
@@ -89,6 +90,11 @@ EXTRA_DIST += \
 	tests/golden/plain.zip \
 	tests/golden/stream.zip \
 	tests/golden/zip64.zip
+
+# Pictures that Pillow wrote, with what it sees in them, and the script.
+EXTRA_DIST += \
+	tests/golden/make_pictures.py \
+	tests/golden/pictures.zip
 
 # What scikit-learn and SciPy computed, and the script that asked them.
 EXTRA_DIST += \
