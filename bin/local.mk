@@ -16,6 +16,8 @@ bin_libfer_la_SOURCES = \
 	bin/data_load.c \
 	bin/engine.c bin/engine.h \
 	bin/evaluate.c bin/evaluate.h \
+	bin/explain.c bin/explain.h \
+	bin/explain_map.c \
 	bin/import.c bin/import.h \
 	bin/import_layout.c bin/import_layout.h \
 	bin/import_names.c bin/import_names.h \

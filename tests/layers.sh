@@ -39,7 +39,7 @@ bin/synth bin/metrics bin/order
 bin/network bin/data_load bin/import_layout
 bin/import_stem
 bin/import
-bin/infer bin/step bin/checkpoint bin/layers bin/rates
+bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report
 bin/rundir bin/evaluate bin/source bin/agreement
 bin/train

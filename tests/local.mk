@@ -21,6 +21,7 @@ unit_programs = \
 	tests/test_data \
 	tests/test_env \
 	tests/test_import \
+	tests/test_explain \
 	tests/test_faults \
 	tests/test_kernel \
 	tests/test_metrics \
@@ -76,6 +77,8 @@ EXTRA_DIST += $(ops_scripts) \
 # What PyTorch computed, and the script that asked it.
 EXTRA_DIST += \
 	tests/golden/alexnet.safetensors \
+	tests/golden/explain.safetensors \
+	tests/golden/make_explain.py \
 	tests/golden/make_golden.py \
 	tests/golden/optim.safetensors \
 	tests/golden/resnet50v2-96.safetensors \
