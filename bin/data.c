@@ -29,8 +29,39 @@ enum data_status data_alloc(struct dataset *d, int32_t n, int32_t h, int32_t w, 
 	return DATA_MEMORY;
 }
 
+static void free_texts(char **text, int32_t n)
+{
+	for (int32_t i = 0; text && i < n; i++)
+		free(text[i]);
+	free(text);
+}
+
+enum data_status data_set_classes(struct dataset *d, const char *const *names, int32_t n)
+{
+	bool same = n == DATA_CLASSES;
+
+	for (int32_t i = 0; same && i < n; i++)
+		same = !strcmp(names[i], data_class_names[i]);
+	free_texts(d->own_names, d->classes);
+	d->own_names = NULL;
+	d->classes = n;
+	d->class_names = data_class_names;
+	if (same)
+		return DATA_OK;
+	d->own_names = calloc((size_t)n + 1, sizeof(*d->own_names));
+	for (int32_t i = 0; d->own_names && i < n; i++) {
+		d->own_names[i] = strdup(names[i]);
+		if (!d->own_names[i])
+			return DATA_MEMORY;
+	}
+	d->class_names = (const char *const *)d->own_names;
+	return d->own_names ? DATA_OK : DATA_MEMORY;
+}
+
 void data_free(struct dataset *d)
 {
+	free_texts(d->own_names, d->classes);
+	free_texts(d->name, d->n);
 	free(d->pixels);
 	free(d->label);
 	free(d->usage);
@@ -69,10 +100,10 @@ static int by_row(const void *a, const void *b)
 /* Shares of `limit` in proportion to count[], their sum exactly `limit` (largest remainders). */
 static void shares(const int32_t *count, int32_t n, int32_t limit, int32_t *share)
 {
-	int64_t remainder[DATA_CLASSES];
+	int64_t remainder[DATA_MOST_CLASSES];
 	int32_t left = limit;
 
-	for (int c = 0; c < DATA_CLASSES; c++) {
+	for (int c = 0; c < DATA_MOST_CLASSES; c++) {
 		int64_t product = (int64_t)limit * count[c];
 
 		share[c] = (int32_t)(product / n);
@@ -82,7 +113,7 @@ static void shares(const int32_t *count, int32_t n, int32_t limit, int32_t *shar
 	for (; left > 0; left--) {
 		int most = 0;
 
-		for (int c = 1; c < DATA_CLASSES; c++)
+		for (int c = 1; c < DATA_MOST_CLASSES; c++)
 			if (remainder[c] > remainder[most])
 				most = c;
 		share[most]++;
@@ -93,7 +124,7 @@ static void shares(const int32_t *count, int32_t n, int32_t limit, int32_t *shar
 /* Keep `limit` of n candidates, the classes in proportion. Returns how many are left. */
 static int32_t apply_limit(struct candidate *list, int32_t n, int32_t limit)
 {
-	int32_t count[DATA_CLASSES] = { 0 }, share[DATA_CLASSES], kept = 0;
+	int32_t count[DATA_MOST_CLASSES] = { 0 }, share[DATA_MOST_CLASSES], kept = 0;
 
 	for (int32_t i = 0; i < n; i++)
 		count[list[i].label]++;
@@ -144,9 +175,9 @@ void data_rows_free(struct data_rows *rows)
 /* --- facts about rows --- */
 
 void data_class_counts(
-	const struct dataset *d, const struct data_rows *rows, int32_t counts[DATA_CLASSES])
+	const struct dataset *d, const struct data_rows *rows, int32_t counts[DATA_MOST_CLASSES])
 {
-	memset(counts, 0, DATA_CLASSES * sizeof(*counts));
+	memset(counts, 0, DATA_MOST_CLASSES * sizeof(*counts));
 	for (int32_t i = 0; i < rows->n; i++)
 		counts[d->label[rows->row[i]]]++;
 }

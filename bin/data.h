@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DATA_CLASSES = 7 };
+/* FER2013's classes. A data set may have others, at most DATA_MOST_CLASSES of them. */
+enum { DATA_CLASSES = 7, DATA_MOST_CLASSES = 64, DATA_CLASS_NAME = 60 };
 enum data_class { ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL };
 extern const char *const data_class_names[DATA_CLASSES];
 
@@ -33,7 +34,9 @@ struct dataset {
 	uint8_t *pixels;	/* [n][h][w][channels] */
 	int32_t n, h, w, channels;
 	int32_t classes;
-	const char *const *class_names;
+	const char *const *class_names;	/* [classes]; data_class_names, or own_names */
+	char **own_names;	/* [classes] where they are not FER2013's seven, else NULL */
+	char **name;		/* [n] files that the rows come from, or NULL */
 	uint8_t *label;		/* [n], 0..classes-1 */
 	uint8_t *usage;		/* [n], enum data_split */
 	uint8_t *flaw;		/* [n], sum of enum data_flaw */
@@ -79,6 +82,8 @@ void data_free(struct dataset *d);
  * usage are filled, let data_finish() compute flaw, group and hash.
  */
 enum data_status data_alloc(struct dataset *d, int32_t n, int32_t h, int32_t w, int32_t channels);
+/* Copies the names; without this call they are FER2013's. data_finish() comes after it. */
+enum data_status data_set_classes(struct dataset *d, const char *const *names, int32_t n);
 enum data_status data_finish(struct dataset *d);
 
 /*
@@ -113,7 +118,7 @@ void data_rows_free(struct data_rows *rows);
 
 /* Rows per class, and mean and standard deviation of all pixels (0..255), of the rows given. */
 void data_class_counts(const struct dataset *d, const struct data_rows *rows,
-		       int32_t counts[DATA_CLASSES]);
+		       int32_t counts[DATA_MOST_CLASSES]);
 void data_mean_std(const struct dataset *d, const struct data_rows *rows, double *mean,
 		   double *std);
 
@@ -125,9 +130,15 @@ void data_mean_std(const struct dataset *d, const struct data_rows *rows, double
 enum data_status data_folds(const struct dataset *d, const struct data_rows *rows, int k,
 			    uint64_t seed, uint8_t *fold);
 
+/*
+ * Makes a share (0..1) of the Training rows PublicTest rows: groups of identical images together, the
+ * classes in proportion; which ones depends on the data alone. The hash changes.
+ */
+enum data_status data_hold_out(struct dataset *d, double share);
+
 /* Counts of the flaws, for `fer-data info` and env.json. */
 struct data_facts {
-	int32_t count[SPLITS][DATA_CLASSES];
+	int32_t count[SPLITS][DATA_MOST_CLASSES];
 	int32_t n[SPLITS];
 	int32_t blank;
 	int32_t distinct;		/* different images */

@@ -61,7 +61,8 @@ static enum data_status find_groups(struct dataset *d, const uint64_t *hash)
 /* What a group holds, at the index of its first row. */
 struct members {
 	uint8_t splits; /* bit s: a row of split s */
-	uint8_t labels; /* bit c: a row with label c */
+	uint8_t label; /* of its first row */
+	bool conflict; /* another row has another label */
 	int32_t rows;
 };
 
@@ -70,16 +71,14 @@ static struct members *find_members(const struct dataset *d)
 	struct members *m = calloc((size_t)d->n + 1, sizeof(*m));
 
 	for (int32_t i = 0; m && i < d->n; i++) {
-		m[d->group[i]].splits |= (uint8_t)(1u << d->usage[i]);
-		m[d->group[i]].labels |= (uint8_t)(1u << d->label[i]);
-		m[d->group[i]].rows++;
+		struct members *g = &m[d->group[i]];
+
+		g->splits |= (uint8_t)(1u << d->usage[i]);
+		if (g->rows++ == 0)
+			g->label = d->label[i];
+		g->conflict |= d->label[i] != g->label;
 	}
 	return m;
-}
-
-static bool many(unsigned bits)
-{
-	return (bits & (bits - 1)) != 0;
 }
 
 static void mark(struct dataset *d, const struct members *members)
@@ -98,7 +97,7 @@ static void mark(struct dataset *d, const struct members *members)
 			flaw |= FLAW_TWIN_BEFORE;
 		if (m->splits >> (d->usage[i] + 1))
 			flaw |= FLAW_TWIN_AFTER;
-		if (many(m->labels))
+		if (m->conflict)
 			flaw |= FLAW_CONFLICT;
 		d->flaw[i] = (uint8_t)flaw;
 	}
@@ -114,6 +113,8 @@ static uint64_t hash_all(const struct dataset *d, const uint64_t *rows)
 	h = hash_bytes(d->label, n, h);
 	h = hash_bytes(d->usage, n, h);
 	h = hash_bytes(d->flaw, n, h);
+	for (int32_t i = 0; d->own_names && i < d->classes; i++)
+		h = hash_bytes((const uint8_t *)d->own_names[i], strlen(d->own_names[i]) + 1, h);
 	if (d->soft)
 		h = hash_bytes((const uint8_t *)d->soft, n * (size_t)d->classes * sizeof(float), h);
 	return h;
@@ -126,8 +127,10 @@ enum data_status data_finish(struct dataset *d)
 	struct members *members = NULL;
 	enum data_status status;
 
-	d->classes = DATA_CLASSES;
-	d->class_names = data_class_names;
+	if (!d->classes) {
+		d->classes = DATA_CLASSES;
+		d->class_names = data_class_names;
+	}
 	if (!d->flaw)
 		d->flaw = calloc(n + 1, 1);
 	if (!d->group)
@@ -179,7 +182,7 @@ enum data_status data_facts(const struct dataset *d, struct data_facts *f)
 		seen[d->group[i]] |= (uint8_t)bit;
 		f->distinct += d->group[i] == i;
 		f->groups += members[i].rows > 1;
-		f->conflict_groups += many(members[i].labels);
+		f->conflict_groups += members[i].conflict;
 	}
 	f->repeats = d->n - f->distinct;
 	free(members);

@@ -113,6 +113,11 @@ enum data_status data_ferplus(
 	struct lines l;
 	enum data_status status = DATA_MISSING;
 
+	if (d->own_names) {
+		snprintf(error->text, sizeof(error->text),
+			"%s: labels of FER2013's seven classes, the data have others", path);
+		return DATA_MALFORMED;
+	}
 	free(d->soft);
 	d->soft = soft ? calloc((size_t)d->n * DATA_CLASSES + 1, sizeof(*d->soft)) : NULL;
 	if (soft && !d->soft) {

@@ -27,7 +27,7 @@ struct job {
 	cg_ctx *ctx;
 	struct dataset data;
 	struct data_rows train, validation;
-	float weight[DATA_CLASSES];
+	float weight[DATA_MOST_CLASSES];
 	struct train_config config;
 	struct network network;
 	struct trainer trainer;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { METRICS_CLASSES = 16, METRICS_BINS = 15 };
+enum { METRICS_CLASSES = 64, METRICS_BINS = 15 };
 
 struct interval {
 	double low, high;

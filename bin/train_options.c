@@ -259,7 +259,7 @@ static enum train_monitor monitor(const struct cli *c)
 /* n / (classes * n_c): 1 on average over the rows; 1 for a class without rows. */
 static void balance(const struct dataset *d, const struct data_rows *train, float *weight)
 {
-	int32_t count[DATA_CLASSES];
+	int32_t count[DATA_MOST_CLASSES];
 
 	data_class_counts(d, train, count);
 	for (int i = 0; i < d->classes; i++)

@@ -91,7 +91,7 @@ static void test_limit(const struct dataset *d)
 {
 	struct data_filter filter = { .limit = 100, .seed = 5 };
 	struct data_rows a, b, all;
-	int32_t some[DATA_CLASSES], whole[DATA_CLASSES];
+	int32_t some[DATA_MOST_CLASSES], whole[DATA_MOST_CLASSES];
 	bool ascending = true, proportional = true;
 
 	data_rows(d, SPLIT_TRAIN, NULL, &all);
@@ -193,6 +193,69 @@ static void test_read(const struct dataset *d)
 	data_finish(&e);
 	ok(e.hash != d->hash, "another label, another hash");
 	data_free(&e);
+}
+
+/* A share for validation out of data without any: grouped, stratified, the same each time. */
+static void test_hold_out(void)
+{
+	struct dataset d, again;
+	int32_t have[2][DATA_CLASSES] = { { 0 } };
+	bool together = true, even = true;
+
+	make(&d);
+	memset(d.usage, SPLIT_TRAIN, N);
+	data_finish(&d);
+	make(&again);
+	memset(again.usage, SPLIT_TRAIN, N);
+	data_finish(&again);
+	ok(data_hold_out(&d, .2) == DATA_OK && data_hold_out(&again, .2) == DATA_OK &&
+			!memcmp(d.usage, again.usage, N) && d.hash == again.hash,
+		"rows are held out, the same again");
+	for (int i = 0; i < N; i++) {
+		together = together && d.usage[i] == d.usage[d.group[i]];
+		have[d.usage[i]][d.label[i]]++;
+	}
+	for (int c = 0; c < DATA_CLASSES; c++)
+		even = even && abs(have[1][c] * 5 - have[0][c] - have[1][c]) <= 10;
+	ok(together && count(&d, SPLIT_PUBLIC, FLAW_TWIN_BEFORE) == count(&d, SPLIT_PUBLIC, 0),
+		"identical images stay together");
+	ok(even && abs(count(&d, SPLIT_PUBLIC, 0) - N / 5) <= 4, "a fifth of each class: %d rows",
+		(int)count(&d, SPLIT_PUBLIC, 0));
+	data_free(&d);
+	data_free(&again);
+}
+
+static void test_own_classes(void)
+{
+	static const char *const names[] = { "cat", "dog", "owl", "fox", "bat", "cow", "ant", "elk",
+		"emu" };
+	struct dataset d;
+	struct data_rows rows;
+	struct data_error error;
+	uint64_t hash;
+	int32_t counts[DATA_MOST_CLASSES];
+
+	make(&d);
+	hash = d.hash;
+	ok(data_set_classes(&d, data_class_names, DATA_CLASSES) == DATA_OK &&
+			data_finish(&d) == DATA_OK && d.hash == hash && !d.own_names,
+		"FER2013's names are known again");
+	for (int i = 0; i < N; i++)
+		d.label[i] = (uint8_t)(i % 9);
+	ok(data_set_classes(&d, names, 9) == DATA_OK && data_finish(&d) == DATA_OK &&
+			!strcmp(d.class_names[8], "emu"),
+		"nine classes of its own");
+	hash = d.hash;
+	data_set_classes(&d, (const char *const[]){ "c", "d", "o", "f", "b", "c", "a", "k", "e" }, 9);
+	ok(data_finish(&d) == DATA_OK && d.hash != hash, "other names are other data");
+	data_rows(&d, SPLIT_TRAIN, &(struct data_filter){ .limit = 90 }, &rows);
+	data_class_counts(&d, &rows, counts);
+	ok(rows.n == 90 && counts[8] == 10 && counts[0] == 10, "in proportion");
+	data_rows_free(&rows);
+	ok(data_ferplus(&d, other, false, &error) == DATA_MALFORMED &&
+			strstr(error.text, "the data have others"),
+		"FER+ is refused: %s", error.text);
+	data_free(&d);
 }
 
 static void write_votes(const struct dataset *d, int rows)
@@ -331,10 +394,8 @@ static void test_files(const struct dataset *d)
 	snprintf(expected, sizeof(expected),
 		"row,usage,label,predicted,correct,twin,p_angry,p_disgust,p_fear,p_happy,p_sad,"
 		"p_surprise,p_neutral\n"
-		"390,PrivateTest,%s,angry,%d,1,0.500000,0.500000,0.000000,0.000000,0.000000,"
-		"0.000000,0.000000\n"
-		"11,Training,%s,happy,%d,0,0.000000,0.000000,0.000000,1.000000,0.000000,0.000000,"
-		"0.000000\n",
+		"390,PrivateTest,%s,angry,%d,1,0.5,0.5,0,0,0,0,0\n"
+		"11,Training,%s,happy,%d,0,0,0,0,1,0,0,0\n",
 		data_class_names[label[0]], label[0] == 0, data_class_names[label[1]],
 		label[1] == 3);
 	ok(!strcmp(contents(other), expected), "has a line for each row");
@@ -358,6 +419,8 @@ int main(void)
 	test_limit(&d);
 	test_mean(&d);
 	test_folds(&d);
+	test_hold_out();
+	test_own_classes();
 	test_read(&d);
 	test_summary();
 	test_files(&d);
