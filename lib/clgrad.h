@@ -471,7 +471,8 @@ void cg_sched_epoch(cg_sched *s, float value);
 
 typedef struct cg_file cg_file;
 
-/* Reads and checks the header (lengths, types, overlaps, file size). CG_ERR_FILE, CG_ERR_FORMAT. */
+/* Reads and checks the header: types, lengths, names that are there twice, and that the tensors fill the file without
+ * overlaps and holes. The message names file and tensor. CG_ERR_FILE, CG_ERR_FORMAT. */
 cg_file *cg_file_open(cg_ctx *ctx, const char *path);
 void cg_file_close(cg_file *f);
 int cg_file_count(const cg_file *f);
@@ -497,7 +498,8 @@ void cg_writer_abort(cg_writer *w);
  * finite before it changes anything. */
 cg_status cg_params_save(cg_params *p, cg_writer *w, const char *prefix);
 cg_status cg_params_load(cg_params *p, cg_file *f, const char *prefix);
-/* The optimiser's moments, average and step count. */
+/* The optimiser's moments, average and step count. Loading replaces all or, where a tensor is missing, of another shape
+ * (CG_ERR_MISMATCH) or not finite (CG_ERR_NOT_FINITE), nothing; the message names it. */
 cg_status cg_optim_save(cg_optim *o, cg_writer *w, const char *prefix);
 cg_status cg_optim_load(cg_optim *o, cg_file *f, const char *prefix);
 

@@ -361,34 +361,57 @@ cg_status cg_optim_save(cg_optim *o, cg_writer *w, const char *prefix)
 	return CG_OK;
 }
 
-static cg_status load_moment(cg_ctx *ctx, cg_file *f, const char *key, cg_array *a)
+static cg_status read_moment(cg_ctx *ctx, cg_file *f, const char *key, const cg_array *a, float *host)
 {
 	int i = cg_file_find(f, key);
 	int64_t shape[CG_MAX_DIM];
-	void *host;
-	cg_status status;
 
-	if (i < 0 || cg_file_dtype(f, i) != CG_FLOAT32 || cg_file_shape(f, i, shape) != 1 ||
+	if (i < 0)
+		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: not in the file", key);
+	if (cg_file_dtype(f, i) != CG_FLOAT32 || cg_file_shape(f, i, shape) != 1 ||
 		shape[0] != a->count)
 		return cg__fail(ctx, CG_ERR_MISMATCH,
-			"%s: missing, or not of the %lld elements of this optimiser", key,
-			(long long)a->count);
-	host = malloc(a->bytes);
-	status = host ? cg_file_read(f, i, host, a->bytes) : CG_ERR_HOST_MEMORY;
-	if (status == CG_OK)
-		status = cg_array_write(a, host, a->bytes);
-	free(host);
+			"%s: not the %lld numbers of this optimiser", key, (long long)a->count);
+	TRY(cg_file_read(f, i, host, a->bytes));
+	for (int64_t k = 0; k < a->count; k++)
+		if (!isfinite(host[k]))
+			return cg__fail(ctx, CG_ERR_NOT_FINITE, "%s: element %lld is %g", key,
+				(long long)k, (double)host[k]);
+	return CG_OK;
+}
+
+/* Everything is read and checked before the first value changes. */
+static cg_status load_moments(cg_optim *o, cg_file *f, const char *prefix)
+{
+	cg_ctx *ctx = o->params->ctx;
+	cg_array *array[4];
+	const char *name[4];
+	float *host[4] = { NULL };
+	int n = moments(o, array, name);
+	cg_status status = CG_OK;
+
+	for (int i = 0; i < n && status == CG_OK; i++) {
+		char key[160];
+
+		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
+		host[i] = malloc(array[i]->bytes);
+		status = host[i] ? read_moment(ctx, f, key, array[i], host[i])
+				 : cg__fail(ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", key);
+	}
+	for (int i = 0; i < n && status == CG_OK; i++)
+		status = cg_array_write(array[i], host[i], array[i]->bytes);
+	for (int i = 0; i < n; i++)
+		free(host[i]);
 	return status;
 }
 
 cg_status cg_optim_load(cg_optim *o, cg_file *f, const char *prefix)
 {
 	cg_ctx *ctx = o->params->ctx;
-	cg_array *array[4];
-	const char *name[4], *value;
+	const char *value;
 	char key[160];
 	unsigned long long runs, updates;
-	int kind, n = moments(o, array, name);
+	int kind;
 
 	snprintf(key, sizeof(key), "%sstate", prefix);
 	value = cg_file_meta(f, key);
@@ -396,10 +419,7 @@ cg_status cg_optim_load(cg_optim *o, cg_file *f, const char *prefix)
 		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: missing: no optimiser was saved", key);
 	if (kind != (int)o->config.kind)
 		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: of another optimiser", key);
-	for (int i = 0; i < n; i++) {
-		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
-		TRY(load_moment(ctx, f, key, array[i]));
-	}
+	TRY(load_moments(o, f, prefix));
 	o->runs = runs;
 	o->updates = updates;
 	return CG_OK;

@@ -213,6 +213,8 @@ static bool parse_meta(struct json *j, cg_file *f)
 		if (!string(j, key, sizeof(key)) || !need(j, ':') ||
 			!string(j, value, sizeof(value)))
 			return false;
+		if (cg_file_meta(f, key))
+			return wrong(j, "a key of __metadata__ is there twice");
 		bigger = realloc(f->meta, ((size_t)f->metas + 1) * sizeof(*bigger));
 		if (bigger == NULL)
 			return wrong(j, "out of host memory");
@@ -291,6 +293,71 @@ static cg_status check_entry(cg_file *f, const struct cg__file_entry *e)
 	return CG_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct cg__file_entry *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct cg__file_entry *const *x = a, *const *y = b;
+
+	return (*x)->begin < (*y)->begin ? -1 : (*x)->begin > (*y)->begin;
+}
+
+static cg_status check_names(cg_file *f, const struct cg__file_entry **e)
+{
+	qsort(e, (size_t)f->count, sizeof(*e), by_name);
+	for (int i = 1; i < f->count; i++)
+		if (strcmp(e[i - 1]->name, e[i]->name) == 0)
+			return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s is there twice", f->path,
+				e[i]->name);
+	return CG_OK;
+}
+
+/* Tensors lie side by side and fill the file, in whatever order the header has them. */
+static cg_status check_places(cg_file *f, const struct cg__file_entry **e)
+{
+	uint64_t at = 0;
+
+	qsort(e, (size_t)f->count, sizeof(*e), by_place);
+	for (int i = 0; i < f->count; at = e[i++]->end) {
+		if (e[i]->begin < at)
+			return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s and %s overlap", f->path,
+				e[i - 1]->name, e[i]->name);
+		if (e[i]->begin > at)
+			return cg__fail(f->ctx, CG_ERR_FORMAT,
+				"%s: %llu bytes before %s belong to no tensor", f->path,
+				(unsigned long long)(e[i]->begin - at), e[i]->name);
+	}
+	if (at < f->data_bytes)
+		return cg__fail(f->ctx, CG_ERR_FORMAT,
+			"%s: %llu bytes behind %s belong to no tensor", f->path,
+			(unsigned long long)(f->data_bytes - at),
+			f->count ? e[f->count - 1]->name : "the header");
+	return CG_OK;
+}
+
+/* What the format demands of all tensors together. */
+static cg_status check_entries(cg_file *f)
+{
+	const struct cg__file_entry **e = malloc(((size_t)f->count + 1) * sizeof(*e));
+	cg_status status = CG_OK;
+
+	if (e == NULL)
+		return cg__fail(f->ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", f->path);
+	for (int i = 0; i < f->count && status == CG_OK; i++)
+		status = check_entry(f, e[i] = &f->entry[i]);
+	if (status == CG_OK)
+		status = check_names(f, e);
+	if (status == CG_OK)
+		status = check_places(f, e);
+	free(e);
+	return status;
+}
+
 /* ---- reading --------------------------------------------------------------------------------------- */
 
 static cg_status read_header(cg_file *f)
@@ -324,9 +391,7 @@ static cg_status read_header(cg_file *f)
 	free(text);
 	if (j.error)
 		return cg__fail(f->ctx, CG_ERR_FORMAT, "%s: %s", f->path, j.error);
-	for (int i = 0; i < f->count; i++)
-		TRY(check_entry(f, &f->entry[i]));
-	return CG_OK;
+	return check_entries(f);
 }
 
 cg_file *cg_file_open(cg_ctx *ctx, const char *path)

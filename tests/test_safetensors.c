@@ -94,6 +94,79 @@ static void test_not_finite(cg_ctx *ctx)
 	cg_params_free(old);
 }
 
+enum { MOMENTS = 3 * 64 }; /* make_params(5): each of the three starts at 64 more */
+
+/* A checkpoint of Adam's moments, m all 1 and v as given. */
+static void write_moments(cg_ctx *ctx, const char *v_name, int64_t v_count, float v_last)
+{
+	cg_writer *w = cg_writer_new(ctx, path);
+	float m[MOMENTS], v[MOMENTS];
+
+	for (int i = 0; i < MOMENTS; i++)
+		m[i] = v[i] = 1;
+	v[v_count - 1] = v_last;
+	cg_writer_meta(w, "optim.state", "1 7 7");
+	cg_writer_add(w, "optim.m", CG_FLOAT32, 1, (int64_t[]){ MOMENTS }, m);
+	cg_writer_add(w, v_name, CG_FLOAT32, 1, &v_count, v);
+	cg_writer_close(w);
+}
+
+static cg_status load_moments(cg_ctx *ctx, cg_optim *o)
+{
+	cg_file *f = cg_file_open(ctx, path);
+	cg_status status = f ? cg_optim_load(o, f, "optim.") : cg_error_status(ctx);
+
+	cg_file_close(f);
+	return status;
+}
+
+/* What it would save as m: 0 at first, 1 from the file. */
+static float first_moment(cg_ctx *ctx, cg_optim *o)
+{
+	float m[MOMENTS] = { -1 };
+	cg_writer *w = cg_writer_new(ctx, path);
+	cg_file *f;
+
+	cg_optim_save(o, w, "optim.");
+	cg_writer_close(w);
+	f = cg_file_open(ctx, path);
+	if (f)
+		cg_file_read(f, cg_file_find(f, "optim.m"), m, sizeof(m));
+	cg_file_close(f);
+	return m[0];
+}
+
+/* An optimiser's checkpoint is taken whole or not at all. */
+static void test_moments(cg_ctx *ctx)
+{
+	static const struct {
+		const char *name;
+		int64_t count;
+		float last;
+		cg_status status;
+	} bad[] = {
+		{ "optim.w", MOMENTS, 1, CG_ERR_MISMATCH },
+		{ "optim.v", MOMENTS - 1, 1, CG_ERR_MISMATCH },
+		{ "optim.v", MOMENTS, NAN, CG_ERR_NOT_FINITE },
+		{ "optim.v", MOMENTS, INFINITY, CG_ERR_NOT_FINITE },
+	};
+	cg_params *p = make_params(ctx, 5, 1);
+	cg_optim *o = cg_optim_new(p, &(cg_optim_config){ .kind = CG_ADAM });
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_moments(ctx, bad[i].name, bad[i].count, bad[i].last);
+		ok(load_moments(ctx, o) == bad[i].status && strstr(cg_error(ctx), "optim.v: "),
+			"moments: %s", cg_error(ctx));
+		cg_clear_error(ctx);
+		ok(first_moment(ctx, o) == 0 && cg_optim_steps(o) == 0, "change nothing");
+	}
+	write_moments(ctx, "optim.v", MOMENTS, 1);
+	ok(load_moments(ctx, o) == CG_OK && first_moment(ctx, o) == 1 && cg_optim_steps(o) == 7,
+		"moments that are right are taken%s", cg_error(ctx));
+	cg_optim_free(o);
+	cg_params_free(p);
+}
+
 /* A file of the given header and `data` bytes. */
 static void write_file(const char *header, uint64_t length, int data)
 {
@@ -107,11 +180,29 @@ static void write_file(const char *header, uint64_t length, int data)
 	fclose(f);
 }
 
+/* A tensor of the header: one float at bytes from..to of the data. */
+#define F32(name, from, to) \
+	"\"" name "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" #from "," #to "]}"
+
+/* The header need not have tensors in the order of their data. */
+static void test_order(cg_ctx *ctx)
+{
+	static const char header[] = "{" F32("b", 4, 8) "," F32("a", 0, 4) "," F32("c", 8, 12) "}";
+	cg_file *f;
+
+	write_file(header, strlen(header), 12);
+	f = cg_file_open(ctx, path);
+	ok(f && cg_file_count(f) == 3, "tensors in another order%s", cg_error(ctx));
+	cg_file_close(f);
+	cg_clear_error(ctx);
+}
+
 static void test_damage(cg_ctx *ctx)
 {
 	static const struct {
 		const char *what, *header;
 		int data;
+		const char *named; /* a part of the message, or NULL */
 	} bad[] = {
 		{ "nothing", "", 0 },
 		{ "no object", "[1]", 0 },
@@ -139,6 +230,16 @@ static void test_damage(cg_ctx *ctx)
 			1 },
 		{ "something after the end", "{}{}", 0 },
 		{ "a bad escape", "{\"\\x\":{}}", 0 },
+		{ "a name twice", "{" F32("t.a", 0, 4) "," F32("t.a", 4, 8) "}", 8, ": t.a is" },
+		{ "an overlap", "{" F32("t.b", 0, 4) "," F32("t.c", 0, 4) "}", 4, "overlap" },
+		{ "an overlap by half", "{" F32("t.b", 2, 6) "," F32("t.c", 0, 4) "}", 6,
+			": t.c and t.b overlap" },
+		{ "a hole", "{" F32("t.b", 0, 4) "," F32("t.c", 8, 12) "}", 12, "before t.c" },
+		{ "a hole at the start", "{" F32("t.b", 4, 8) "}", 8, "before t.b" },
+		{ "bytes at the end", "{" F32("t.b", 0, 4) "}", 5, "behind t.b" },
+		{ "bytes without a tensor", "{}", 1, "behind the header" },
+		{ "a key twice", "{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0,
+			"__metadata__" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -146,8 +247,10 @@ static void test_damage(cg_ctx *ctx)
 
 		write_file(bad[i].header, strlen(bad[i].header), bad[i].data);
 		f = cg_file_open(ctx, path);
-		ok(f == NULL && cg_error_status(ctx) == CG_ERR_FORMAT, "%s: %s", bad[i].what,
-			cg_error(ctx));
+		ok(f == NULL && cg_error_status(ctx) == CG_ERR_FORMAT &&
+				strstr(cg_error(ctx), path) &&
+				(!bad[i].named || strstr(cg_error(ctx), bad[i].named)),
+			"%s: %s", bad[i].what, cg_error(ctx));
 		cg_file_close(f);
 		cg_clear_error(ctx);
 	}
@@ -205,6 +308,8 @@ int main(void)
 	close(fd);
 	test_round_trip(ctx);
 	test_not_finite(ctx);
+	test_moments(ctx);
+	test_order(ctx);
 	test_damage(ctx);
 	test_failed_write(ctx);
 	cg_close(ctx);
