@@ -1,5 +1,6 @@
 #include "rundir.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -108,22 +109,75 @@ int rundir_folder(const struct cli *c, const char *dir)
 	return make_parents(path) ? cli_fail(c, CLI_RUNTIME, "%s: %s", dir, strerror(errno)) : -1;
 }
 
-int rundir_make(const struct cli *c, const char *dir, bool overwrite)
+/* The length of what stands before `.tmp` or `.PID.tmp`, where a write was cut off. */
+static size_t finished_length(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n < 4 || strcmp(name + n - 4, ".tmp"))
+		return n;
+	n -= 4;
+	for (size_t i = n; i > 0; i--) {
+		if (name[i - 1] == '.' && i < n)
+			return i - 1;
+		if (!isdigit((unsigned char)name[i - 1]))
+			break;
+	}
+	return n;
+}
+
+/* epoch-NNN.safetensors */
+static bool is_epoch(const char *name, size_t n)
+{
+	static const char end[] = ".safetensors";
+	size_t digits = 0;
+
+	if (strncmp(name, "epoch-", 6))
+		return false;
+	while (isdigit((unsigned char)name[6 + digits]))
+		digits++;
+	return digits >= 3 && n == 6 + digits + strlen(end) &&
+	       !strncmp(name + 6 + digits, end, strlen(end));
+}
+
+/* Whether a run writes a file of this name. */
+static bool is_own(const char *name)
 {
 	static const char *const files[] = { "args.ini", "env.json", "train.log", "summary.csv",
 					     "metrics.json", "confusion.csv", "predictions.csv",
 					     "last.safetensors", "best.safetensors" };
+	size_t n = finished_length(name);
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (n == strlen(files[i]) && !strncmp(name, files[i], n))
+			return true;
+	return is_epoch(name, n);
+}
+
+static int remove_run(const struct cli *c, const char *dir)
+{
+	DIR *d = opendir(dir);
 	char path[RUNDIR_PATH];
+	struct dirent *entry;
+	int status = -1;
+
+	if (!d)
+		return cli_fail(c, CLI_RUNTIME, "%s: %s", dir, strerror(errno));
+	while (status < 0 && (entry = readdir(d)) != NULL)
+		if (is_own(entry->d_name) && unlink(rundir_path(path, dir, entry->d_name)) &&
+		    errno != ENOENT)
+			status = cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	closedir(d);
+	return status;
+}
+
+int rundir_make(const struct cli *c, const char *dir, bool overwrite)
+{
 	int status = rundir_check(c, dir, overwrite);
 
 	if (status < 0)
 		status = rundir_folder(c, dir);
-	if (status >= 0)
-		return status;
-	for (size_t i = 0; overwrite && i < sizeof(files) / sizeof(*files); i++)
-		if (unlink(rundir_path(path, dir, files[i])) && errno != ENOENT)
-			return cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
-	return -1;
+	return status < 0 && overwrite ? remove_run(c, dir) : status;
 }
 
 int rundir_log(struct cli *c, const char *dir)

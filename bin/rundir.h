@@ -1,6 +1,6 @@
 /*
  * rundir.h: the folder of a run: args.ini env.json train.log summary.csv last.safetensors
- * best.safetensors metrics.json confusion.csv predictions.csv.
+ * best.safetensors epoch-NNN.safetensors metrics.json confusion.csv predictions.csv.
  */
 #ifndef FER_RUNDIR_H
 #define FER_RUNDIR_H
@@ -29,8 +29,9 @@ int rundir_check(const struct cli *c, const char *dir, bool overwrite);
 /* Makes the folder and its parents where they are missing. -1, or the exit code. */
 int rundir_folder(const struct cli *c, const char *dir);
 
-/* Makes the folder of a run; `overwrite` removes the files of an earlier run. -1, or the
- * exit code after a message. */
+/* Makes the folder of a run; `overwrite` removes the files of an earlier run, those of the names
+ * above and what a write that was cut off left of them, and no others. -1, or the exit code after
+ * a message. */
 int rundir_make(const struct cli *c, const char *dir, bool overwrite);
 
 /* Opens train.log as c->log, to append. Close it with fclose(). -1, or the exit code. */

@@ -73,8 +73,8 @@ static const struct cli_option rows[] = {
 
 	{ "out", 'o', CLI_TEXT, NULL, "output", "DIR", "folder of the run [runs/MODEL-TIME]",
 	  CLI_TRANSIENT },
-	{ "overwrite", 0, CLI_FLAG, "false", "output", NULL, "replace the run in that folder",
-	  CLI_TRANSIENT },
+	{ "overwrite", 0, CLI_FLAG, "false", "output", NULL,
+	  "replace the run in that folder; other files stay", CLI_TRANSIENT },
 	{ "save-every", 0, CLI_INT, "0", "output", "N",
 	  "also keep epoch-N.safetensors every N epochs; 0: never", 0 },
 

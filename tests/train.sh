@@ -275,8 +275,15 @@ check "prints what a step needs" grep -q '^memory' $dir/out
 run $train $small --profile -o $dir/none
 check "a profile" [ $status -eq 0 ]
 check "nothing was written" [ ! -e $dir/none ]
+stale='epoch-007.safetensors epoch-1000.safetensors last.safetensors.12.tmp summary.csv.tmp predictions.csv'
+foreign='epoch-x.safetensors epoch-007.safetensors.old notes.txt best.tmp last.safetensors.a.tmp'
+for file in $stale $foreign; do
+	echo old >$dir/again/$file
+done
 run $train $small --overwrite -o $dir/again
 check "--overwrite replaces a run" rows $dir/again/summary.csv 1
+check "and removes all that a run writes" [ -z "$(cd $dir/again && grep -lx old $stale 2>/dev/null)" ]
+check "and nothing else" [ "$(cd $dir/again && grep -lx old $foreign | wc -l)" -eq 5 ]
 
 echo "1..$count"
 rm -rf $dir
