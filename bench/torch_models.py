@@ -1,5 +1,6 @@
 """The models of models/*.c written in PyTorch, with the same parameter names: what the golden tests and
 the benchmark compare with."""
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -32,25 +33,42 @@ class VGG(nn.Module):
 
 
 class AlexNet(nn.Module):
-    """torchvision's widths with a 5x5 stem, for images of 48x48."""
+    """torchvision's widths with a 5x5 stem, for images of 48x48 ("face"); torchvision's own ("torch"); Caffe's."""
 
-    def __init__(self, stride=2, fc=1024, divisor=1, dropout=0.5, channels=1, classes=7):
+    FORMS = {  # window, padding, width, groups, norm, pool of each convolution; side of the last average
+        "face": (((5, 2, 64, 1, 0, 1), (5, 2, 192, 1, 0, 1), (3, 1, 384, 1, 0, 0), (3, 1, 256, 1, 0, 0),
+                  (3, 1, 256, 1, 0, 1)), 0),
+        "torch": (((11, 2, 64, 1, 0, 1), (5, 2, 192, 1, 0, 1), (3, 1, 384, 1, 0, 0), (3, 1, 256, 1, 0, 0),
+                   (3, 1, 256, 1, 0, 1)), 6),
+        "caffe": (((11, 0, 96, 1, 1, 1), (5, 2, 256, 2, 1, 1), (3, 1, 384, 1, 0, 0), (3, 1, 384, 2, 0, 0),
+                   (3, 1, 256, 2, 0, 1)), 0),
+    }
+
+    def __init__(self, stride=2, fc=1024, divisor=1, dropout=0.5, channels=1, classes=7, form="face", size=48):
         super().__init__()
-        a, b, c, d, fc = (n // divisor for n in (64, 192, 384, 256, fc))
-        side = {1: 5, 2: 2}[stride]
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, a, 5, stride, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-            nn.Conv2d(a, b, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-            nn.Conv2d(b, c, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(c, d, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(d, d, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2))
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(side * side * d, fc), nn.ReLU(),
-            nn.Dropout(dropout), nn.Linear(fc, fc), nn.ReLU(), nn.Linear(fc, classes))
+        convs, average = self.FORMS[form]
+        layers, c = [], channels
+        for i, (window, pad, m, groups, norm, pool) in enumerate(convs):
+            m = m // divisor // 2 * 2
+            layers += [nn.Conv2d(c, m, window, 1 if i else stride, padding=pad, groups=groups), nn.ReLU()]
+            if pool:
+                pool = nn.MaxPool2d(3, 2, ceil_mode=form == "caffe")
+                layers.append(nn.Sequential(nn.LocalResponseNorm(5, 1e-4, 0.75, 1), pool) if norm else pool)
+            c = m
+        self.features = nn.Sequential(*layers)
+        self.average = nn.AdaptiveAvgPool2d(average) if average else nn.Identity()
         self.flatten = Flatten()
+        with torch.no_grad():
+            n = self.average(self.features(torch.zeros(1, channels, size, size))).numel()
+        fc = fc // divisor // 2 * 2
+        first, last = (nn.Identity(), nn.Dropout(dropout)) if form == "caffe" else (
+            nn.Dropout(dropout), nn.Identity())
+        self.classifier = nn.Sequential(
+            first, nn.Linear(n, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, fc),
+            nn.Sequential(nn.ReLU(), last), nn.Linear(fc, classes))
 
     def forward(self, x):
-        return self.classifier(self.flatten(self.features(x)))
+        return self.classifier(self.flatten(self.average(self.features(x))))
 
 
 class Bottleneck(nn.Module):

@@ -122,6 +122,8 @@ static void set_words(const struct model *m, struct model_config *config, const 
 	for (char *word, *rest = copy; (word = strtok_r(rest, " ", &rest)) != NULL;) {
 		char *value = strchr(word, '=');
 
+		if (!value)
+			continue;
 		*value = 0;
 		model_set(m, config, word, value + 1, expected);
 	}
@@ -144,6 +146,7 @@ static void read_hints(const cg_file *f, const char *prefix, const struct import
 	}
 	if (o->head_size)
 		set_number(m, config, "heads", width / o->head_size);
+	set_words(m, config, cg_file_meta(f, "fer.settings"));	/* fer-export's */
 }
 
 int import_settings(const struct cli *c, cg_ctx *ctx, const char *path, const struct model **model,
@@ -486,6 +489,8 @@ static int import_all(struct import *m, bool fold)
 		status = check_unexpected(m);
 	if (status < 0)
 		status = take_all(m);
+	if (cg_file_meta(m->file, "fer.settings"))	/* fer-export's: pixels are ours already */
+		fold = false;
 	if (status < 0)
 		status = import_stem_write(&m->stem, m->cli, fold ? m->origin : NULL);
 	return status;

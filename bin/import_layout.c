@@ -29,6 +29,16 @@ void layout_conv(enum import_layout layout, const float *from, const int64_t rsc
 						from[((r * S + s) * C + c) * M + m];
 }
 
+void layout_to_oihw(const float *from, const int64_t rscm[4], float *to)
+{
+	const int64_t R = rscm[0], S = rscm[1], C = rscm[2], M = rscm[3];
+
+	for (int64_t m = 0; m < M; m++)
+		for (int64_t c = 0; c < C; c++)
+			for (int64_t place = 0; place < R * S; place++)
+				*to++ = from[(place * C + c) * M + m];
+}
+
 void layout_transpose(const float *from, int64_t M, int64_t K, float *to)
 {
 	for (int64_t k = 0; k < K; k++)
@@ -42,6 +52,14 @@ void layout_flattened(const float *from, int64_t M, int64_t K, int64_t C, float 
 		for (int64_t c = 0; c < C; c++)
 			for (int64_t m = 0; m < M; m++)
 				*to++ = from[m * K + c * (K / C) + place];
+}
+
+void layout_to_flattened(const float *from, int64_t M, int64_t K, int64_t C, float *to)
+{
+	for (int64_t m = 0; m < M; m++)
+		for (int64_t c = 0; c < C; c++)
+			for (int64_t place = 0; place < K / C; place++)
+				*to++ = from[(place * C + c) * M + m];
 }
 
 /* ---- positions ------------------------------------------------------------------------------ */

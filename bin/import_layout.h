@@ -13,10 +13,14 @@
 void layout_sizes(enum import_layout layout, const int64_t shape[4], int64_t rscm[4]);
 /* Any layout to R S C M. */
 void layout_conv(enum import_layout layout, const float *from, const int64_t rscm[4], float *to);
+/* And from R S C M to O I H W. */
+void layout_to_oihw(const float *from, const int64_t rscm[4], float *to);
 /* [M,K] to [K,M]. */
 void layout_transpose(const float *from, int64_t M, int64_t K, float *to);
 /* [M, C H W] to [H W C, M]: a linear layer on flattened maps of C channels; K = C H W. */
 void layout_flattened(const float *from, int64_t M, int64_t K, int64_t C, float *to);
+/* And from [H W C, M] to [M, C H W]. */
+void layout_to_flattened(const float *from, int64_t M, int64_t K, int64_t C, float *to);
 
 /*
  * Position embeddings [1 + n n, D] of a class token and a square grid to [1 + m m, D]: the class token

@@ -37,6 +37,7 @@ static const struct import_origin timm_vit = {
 	.hints = timm_vit_hints,
 	.rules = timm_vit_rules,
 	.head_size = 64,
+	.torch = true,
 };
 
 /* ---- resnet50_v2 of MXNet Gluon ------------------------------------------------------------ */
@@ -145,12 +146,88 @@ static const struct import_origin torch_alexnet = {
 	.settings = "variant=torch size=224",
 	.hints = torch_alexnet_hints,
 	.rules = torch_alexnet_rules,
+	.torch = true,
 	.mean = { .485f, .456f, .406f },
 	.sd = { .229f, .224f, .225f },
 };
 
-const struct import_origin *const import_origins[] = { &timm_vit, &gluon, &tfslim, &torch_alexnet,
-						       NULL };
+/* ---- our ResNet and VGG as modules of PyTorch (bench/torch_models.py) --------------------------- */
+
+static const struct import_rule torch_resnet_rules[] = {
+	{ "stage#.#.norm#.gamma", "stage#1.#2.norm#3.weight", 0, NULL },
+	{ "stage#.#.norm#.beta", "stage#1.#2.norm#3.bias", 0, NULL },
+	{ "norm.gamma", "norm.weight", 0, NULL },
+	{ "norm.beta", "norm.bias", 0, NULL },
+	{ "stem_norm.gamma", "stem_norm.weight", 0, NULL },
+	{ "stem_norm.beta", "stem_norm.bias", 0, NULL },
+	{ "input_norm.gamma", "input_norm.weight", 0, NULL },
+	{ "input_norm.beta", "input_norm.bias", 0, NULL },
+	{ "*", "*", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint torch_resnet_hints[] = {
+	{ "classes", "head.bias", 0 },
+	{ "channels", "stem.weight", 1 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin torch_resnet = {
+	.name = "PyTorch",
+	.model = "resnet50v2",
+	.anchor = "stage1.0.norm1.weight",
+	.layout = IMPORT_OIHW,
+	.hints = torch_resnet_hints,
+	.rules = torch_resnet_rules,
+	.torch = true,
+};
+
+static const struct import_origin torch_resnet_gluon = {
+	.name = "PyTorch",
+	.model = "resnet50v2",
+	.anchor = "stem_norm.weight",
+	.layout = IMPORT_OIHW,
+	.settings = "variant=gluon",
+	.hints = torch_resnet_hints,
+	.rules = torch_resnet_rules,
+};
+
+static const struct import_rule torch_vgg_rules[] = {
+	{ "features.#.gamma", "features.#1.weight", 0, NULL },
+	{ "features.#.beta", "features.#1.bias", 0, NULL },
+	{ "*", "*", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint torch_vgg_hints[] = {
+	{ "classes", "classifier.bias", 0 },
+	{ "channels", "features.0.weight", 1 },
+	{ "width", "features.0.weight", 0 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin torch_vgg = {
+	.name = "PyTorch",
+	.model = "vgg",
+	.anchor = "features.1.running_mean",
+	.layout = IMPORT_OIHW,
+	.hints = torch_vgg_hints,
+	.rules = torch_vgg_rules,
+	.torch = true,
+};
+
+/* The first whose anchor is found: a VGG has AlexNet's too. */
+const struct import_origin *const import_origins[] = {
+	&timm_vit, &gluon, &tfslim, &torch_resnet_gluon, &torch_resnet, &torch_vgg, &torch_alexnet, NULL
+};
+
+const struct import_origin *import_torch(const char *model)
+{
+	for (int i = 0; import_origins[i]; i++)
+		if (import_origins[i]->torch && !strcmp(import_origins[i]->model, model))
+			return import_origins[i];
+	return NULL;
+}
 
 /* ---- patterns ------------------------------------------------------------------------------ */
 

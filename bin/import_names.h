@@ -41,10 +41,13 @@ struct import_origin {
 	const struct import_hint *hints;	/* closed by a row without a setting; or NULL */
 	const struct import_rule *rules;	/* closed by a row without ours */
 	int head_size;		/* width of a head of attention, where the file does not tell */
+	bool torch;		/* PyTorch's names, which fer-export writes too */
 	float mean[3], sd[3];	/* of pixels in 0..1, per channel; sd 0: as our model has it */
 };
 
 extern const struct import_origin *const import_origins[];	/* closed by NULL */
+/* PyTorch's names for a model; NULL where there are none. */
+const struct import_origin *import_torch(const char *model);
 
 /* Does the pattern fit? Then its numbers, and the rest that * stands for. */
 bool import_match(const char *pattern, const char *name, long number[IMPORT_NUMBERS],

@@ -18,6 +18,7 @@ bin_libfer_la_SOURCES = \
 	bin/evaluate.c bin/evaluate.h \
 	bin/explain.c bin/explain.h \
 	bin/explain_map.c \
+	bin/export.c bin/export.h \
 	bin/import.c bin/import.h \
 	bin/import_layout.c bin/import_layout.h \
 	bin/import_names.c bin/import_names.h \
@@ -30,11 +31,14 @@ bin_libfer_la_SOURCES = \
 	bin/model_options.c bin/model_options.h \
 	bin/network.c bin/network.h \
 	bin/npy.c bin/npy.h \
+	bin/onnx.c bin/onnx.h \
+	bin/onnx_ops.c \
 	bin/order.c bin/order.h \
 	bin/picture.c bin/picture.h \
 	bin/picture_jpeg.c \
 	bin/picture_png.c \
 	bin/progress.c bin/progress.h \
+	bin/proto.c bin/proto.h \
 	bin/random.h \
 	bin/rates.c bin/rates.h \
 	bin/report.c bin/report.h \
@@ -57,6 +61,7 @@ bin_PROGRAMS += \
 	bin/fer-data \
 	bin/fer-devices \
 	bin/fer-eval \
+	bin/fer-export \
 	bin/fer-import \
 	bin/fer-predict \
 	bin/fer-train
@@ -64,6 +69,7 @@ program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la
 bin_fer_data_LDADD = bin/libfer.la
 bin_fer_devices_LDADD = $(program_libs)
 bin_fer_eval_LDADD = $(program_libs)
+bin_fer_export_LDADD = $(program_libs)
 bin_fer_import_LDADD = $(program_libs)
 bin_fer_predict_LDADD = $(program_libs)
 bin_fer_train_LDADD = $(program_libs)

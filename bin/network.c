@@ -56,7 +56,7 @@ cg_tensor *network_forward(const struct network *n, cg_tensor *x)
 
 static void join_classes(const struct network *n, char text[MODEL_TEXT])
 {
-	text[0] = 0;
+	snprintf(text, MODEL_TEXT, "%s", n->class_names ? "" : n->file_classes);
 	for (int i = 0; n->class_names && i < n->config.classes; i++) {
 		size_t end = strlen(text);
 
@@ -191,6 +191,9 @@ int network_read(struct network *n, const struct cli *c, cg_file *f, const char 
 	if (cg_params_load(n->params, f, "") != CG_OK)
 		return network_file_fail(c, n->ctx, path);
 	n->data_hash = hash ? strtoull(hash, NULL, 16) : 0;
+	if (cg_file_meta(f, "fer.classes"))
+		snprintf(n->file_classes, sizeof(n->file_classes), "%s",
+			 cg_file_meta(f, "fer.classes"));
 	return -1;
 }
 

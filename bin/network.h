@@ -23,6 +23,7 @@ struct network {
 	void *self;		/* the model's own struct */
 	cg_params *params;
 	const char *const *class_names;	/* [config.classes]; of the data set, borrowed */
+	char file_classes[MODEL_TEXT];	/* what a file says of them, where class_names is NULL */
 	uint64_t data_hash;
 };
 

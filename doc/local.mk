@@ -3,6 +3,7 @@ dist_man_MANS = \
 	doc/fer-data.1 \
 	doc/fer-devices.1 \
 	doc/fer-eval.1 \
+	doc/fer-export.1 \
 	doc/fer-import.1 \
 	doc/fer-predict.1 \
 	doc/fer-train.1

@@ -30,15 +30,15 @@ lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/zip bin/resize
+bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize
 bin/stop bin/picture
 bin/data
 bin/engine bin/import_names bin/npy
 bin/synth_pose
 bin/synth bin/metrics bin/order
 bin/network bin/data_load bin/import_layout
-bin/import_stem
-bin/import
+bin/import_stem bin/onnx
+bin/import bin/export
 bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report
 bin/rundir bin/evaluate bin/source bin/agreement

@@ -22,6 +22,7 @@ unit_programs = \
 	tests/test_env \
 	tests/test_import \
 	tests/test_explain \
+	tests/test_export \
 	tests/test_faults \
 	tests/test_kernel \
 	tests/test_metrics \
@@ -62,6 +63,7 @@ ops_scripts = \
 	tests/ops-gpu-own.sh
 
 EXTRA_DIST += $(ops_scripts) \
+	tests/check_export.py \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/exports.sh \
