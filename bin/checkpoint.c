@@ -11,8 +11,8 @@ enum { TEXT = 512 };
 
 static void run_text(const struct run_identity *r, char text[TEXT])
 {
-	snprintf(text, TEXT, "seed=%" PRIu64 " rows=%" PRId32 " batch=%" PRId32 " accum=%" PRId32,
-		 r->seed, r->rows, r->batch, r->accumulate);
+	snprintf(text, TEXT, "seed=%" PRIu64 " rows=%" PRId32 " (%016" PRIx64 ") batch=%" PRId32
+		 " accum=%" PRId32, r->seed, r->rows, r->row_hash, r->batch, r->accumulate);
 }
 
 static void state_text(const struct run_state *s, char text[TEXT])

@@ -21,7 +21,7 @@ struct run_state {
 
 /* What must be the same to go on. */
 struct run_identity {
-	uint64_t seed;
+	uint64_t seed, row_hash;
 	int32_t rows, batch, accumulate;
 };
 

@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "evaluate.h"
 #include "import.h"
+#include "kfold.h"
 #include "layers.h"
 #include "rates.h"
 #include "source.h"
@@ -24,14 +25,27 @@ struct job {
 	struct model_config model_config;
 	char dir[RUNDIR_PATH];
 	bool resumes;
+	double begun;			/* clock */
 	cg_ctx *ctx;
 	struct dataset data;
-	struct data_rows train, validation;
+	struct data_filter filter;	/* of the rows to train on */
+	struct folds folds;		/* with --split kfold */
+
+	/* of a fold; without folds of the run */
+	int fold;			/* 0: there are none */
+	char folder[RUNDIR_PATH];
+	bool goes_on;			/* from folder/last.safetensors */
+	struct data_rows train, validation, held;	/* held: judged in the end, n = 0: validation is */
 	float weight[DATA_MOST_CLASSES];
 	struct train_config config;
 	struct network network;
 	struct trainer trainer;
 };
+
+static bool has_folds(const struct job *j)
+{
+	return cli_is(j->cli, "split", "kfold");
+}
 
 /* --- where the run lies --- */
 
@@ -39,15 +53,20 @@ static int find_resumed(struct job *j)
 {
 	const char *dir = cli_text(j->cli, "resume"), *out = cli_text(j->cli, "out");
 	char path[RUNDIR_PATH];
+	int status;
 
 	if (*dir || out)
 		snprintf(j->dir, sizeof(j->dir), "%s", *dir ? dir : out);
 	else if (!rundir_newest(j->dir))
 		return cli_fail(j->cli, CLI_CHECKPOINT, "--resume: no run in runs/");
 	j->resumes = true;
-	if (access(rundir_path(path, j->dir, "last.safetensors"), R_OK))
+	if (access(rundir_path(path, j->dir, "args.ini"), R_OK))
 		return cli_fail(j->cli, CLI_CHECKPOINT, "%s: nothing to resume from", path);
-	return cli_read_ini(j->cli, rundir_path(path, j->dir, "args.ini"));
+	status = cli_read_ini(j->cli, path);
+	if (status < 0 && !has_folds(j) &&
+	    access(rundir_path(path, j->dir, "last.safetensors"), R_OK))
+		status = cli_fail(j->cli, CLI_CHECKPOINT, "%s: nothing to resume from", path);
+	return status;
 }
 
 /* Presets, recipes and the args.ini of a resumed run come together here. */
@@ -80,20 +99,31 @@ static bool writes_nothing(const struct job *j)
 
 static int load_data(struct job *j)
 {
-	struct data_filter filter = {
+	int status = source_load(j->cli, &j->data);
+
+	j->filter = (struct data_filter){
 		.without = FLAW_NO_LABEL,
 		.limit = (int32_t)cli_int(j->cli, "limit"),
 		.seed = (uint64_t)cli_int(j->cli, "seed"),
 	};
-	struct data_filter labelled = { .without = FLAW_NO_LABEL };
-	int status = source_load(j->cli, &j->data);
-
 	if (cli_flag(j->cli, "exclude-blank"))
-		filter.without |= FLAW_BLANK;
+		j->filter.without |= FLAW_BLANK;
 	if (cli_flag(j->cli, "drop-leaks"))
-		filter.without |= FLAW_TWIN_AFTER;
-	if (status < 0)
-		status = source_rows(j->cli, &j->data, SPLIT_TRAIN, &filter, &j->train);
+		j->filter.without |= FLAW_TWIN_AFTER;
+	if (status < 0 && has_folds(j))
+		status = folds_open(&j->folds, j->cli, &j->data, &j->filter);
+	return status;
+}
+
+static int choose_rows(struct job *j)
+{
+	struct data_filter labelled = { .without = FLAW_NO_LABEL };
+	int status;
+
+	if (j->fold)
+		return folds_rows(&j->folds, j->cli, &j->data, j->fold, &j->train, &j->validation,
+				  &j->held);
+	status = source_rows(j->cli, &j->data, SPLIT_TRAIN, &j->filter, &j->train);
 	if (status < 0)
 		status = source_rows(j->cli, &j->data, SPLIT_PUBLIC, &labelled, &j->validation);
 	return status;
@@ -102,7 +132,7 @@ static int load_data(struct job *j)
 /* The file with the first weights, NULL where they are drawn, or come with the run. */
 static const char *begins_from(const struct job *j)
 {
-	return j->resumes ? NULL : cli_text(j->cli, "pretrained");
+	return j->goes_on ? NULL : cli_text(j->cli, "pretrained");
 }
 
 /* Weights that are taken over decide on the settings that were not given. */
@@ -114,8 +144,8 @@ static int settle_model(struct job *j)
 	char path[RUNDIR_PATH];
 	int status = -1;
 
-	if (file && j->resumes)
-		file = rundir_path(path, j->dir, "last.safetensors");
+	if (file && j->goes_on)
+		file = rundir_path(path, j->folder, "last.safetensors");
 	if (!file && !cli_given(j->cli, "channels"))
 		config->channels = j->data.channels;
 	if (file)
@@ -131,7 +161,7 @@ static int settle_model(struct job *j)
 
 static int prepare(struct job *j)
 {
-	int status = load_data(j);
+	int status = choose_rows(j);
 
 	if (status < 0)
 		status = settle_model(j);
@@ -148,17 +178,24 @@ static int prepare(struct job *j)
 	if (status < 0)
 		status = train_open(&j->trainer, j->cli, &j->config, &j->network, &j->data, &j->train,
 				    &j->validation);
-	if (status < 0 && j->resumes)
-		status = train_resume(&j->trainer, j->dir);
+	if (status < 0 && j->goes_on)
+		status = train_resume(&j->trainer, j->folder);
 	return status;
 }
 
-static void release(struct job *j)
+static void release_fold(struct job *j)
 {
 	train_close(&j->trainer);
 	network_close(&j->network);
 	data_rows_free(&j->train);
 	data_rows_free(&j->validation);
+	data_rows_free(&j->held);
+}
+
+static void release(struct job *j)
+{
+	release_fold(j);
+	folds_close(&j->folds);
 	data_free(&j->data);
 	cg_close(j->ctx);
 	if (j->cli->log)
@@ -232,57 +269,85 @@ static int profile(struct job *j)
 	return CLI_OK;
 }
 
-/* --- the end of a run --- */
+/* --- the end of a fold or run --- */
 
-static int write_evaluation(struct job *j, const struct report_evaluation *e)
+static enum report_format format(const struct job *j)
+{
+	return cli_flag(j->cli, "json") ? REPORT_JSON : REPORT_TABLE;
+}
+
+/* metrics.json is the last: where it is, the fold is done. */
+static int write_evaluation(struct job *j, const struct report_evaluation *e,
+			    const struct data_rows *rows, const double *p)
 {
 	char path[RUNDIR_PATH];
 
-	if (report_metrics_json(rundir_path(path, j->dir, "metrics.json"), e, 1) ||
-	    report_confusion(rundir_path(path, j->dir, "confusion.csv"), &e->all, e->class_names) ||
-	    report_predictions(rundir_path(path, j->dir, "predictions.csv"), &j->data,
-			       &j->validation, j->trainer.p))
+	if (report_confusion(rundir_path(path, j->folder, "confusion.csv"), &e->all,
+			     e->class_names) ||
+	    report_predictions(rundir_path(path, j->folder, "predictions.csv"), &j->data, rows, p) ||
+	    report_metrics_json(rundir_path(path, j->folder, "metrics.json"), e, 1))
 		return cli_fail(j->cli, CLI_RUNTIME, "%s: cannot be written", path);
 	return -1;
 }
 
-/* The best weights once more, on the validation rows. */
+static int judge(struct job *j, struct report_evaluation *e, const struct data_rows *rows,
+		 float *logits, double *p)
+{
+	int status = infer_run(&j->trainer.infer, j->cli, rows->row, rows->n, logits, NULL);
+
+	if (status >= 0)
+		return status;
+	if (evaluate(e, p, logits, &j->data, rows, 1, 0, 0))
+		return cli_fail(j->cli, CLI_RUNTIME, "out of memory");
+	status = write_evaluation(j, e, rows, p);
+	if (status >= 0)
+		return status;
+	cli_note(j->cli, "best: epoch %d; the %s is in %s",
+		 (int)j->trainer.at.state.best_epoch, j->fold ? "fold" : "run", j->folder);
+	if (j->fold) {
+		cli_note(j->cli, "%s: accuracy %.2f %% of %d images", e->split,
+			 100 * e->all.accuracy, (int)rows->n);
+		return -1;
+	}
+	return report_print(stdout, format(j), e, 1) ?
+	       cli_fail(j->cli, CLI_RUNTIME, "stdout cannot be written") : CLI_OK;
+}
+
+/* The best weights once more, on the rows held out, else on those that chose them. */
 static int conclude(struct job *j)
 {
-	struct trainer *t = &j->trainer;
-	struct metrics m;
-	char best[RUNDIR_PATH];
+	const struct data_rows *rows = j->fold ? &j->held : &j->validation;
+	size_t count = (size_t)rows->n * (size_t)j->data.classes;
+	float *logits = calloc(count + 1, sizeof(*logits));
+	double *p = calloc(count + 1, sizeof(*p));
+	char best[RUNDIR_PATH], split[64];
 	struct report_evaluation e = {
 		.model = j->model->name,
 		.checkpoint = best,
 		.data = cli_text(j->cli, "data"),
-		.split = data_split_names[SPLIT_PUBLIC],
+		.split = j->fold ? split : data_split_names[SPLIT_PUBLIC],
 		.tta = "none",
-		.seconds = t->at.state.elapsed,
+		.seconds = j->trainer.at.state.elapsed,
 		.img_per_s = NAN,
 	};
-	int status;
+	int status = logits && p ? -1 : cli_fail(j->cli, CLI_RUNTIME, "out of memory");
 
-	if (!t->at.state.best_epoch) {
-		cli_note(j->cli, "no epoch was completed; --resume %s goes on", j->dir);
-		return CLI_OK;
-	}
-	status = network_reload(&j->network, j->cli, rundir_path(best, j->dir, "best.safetensors"));
+	snprintf(split, sizeof(split), "fold %d of %d", j->fold, j->folds.k);
+	if (status < 0 && j->fold)
+		status = folds_mark(j->cli, &j->data, &j->train, &j->held);
 	if (status < 0)
-		status = train_validate(t, &m);
-	if (status >= 0)
-		return status;
-	if (evaluate(&e, t->p, t->logits, &j->data, &j->validation, 1, 0, 0))
-		return cli_fail(j->cli, CLI_RUNTIME, "out of memory");
-	status = write_evaluation(j, &e);
-	if (status >= 0)
-		return status;
-	cli_note(j->cli, "best: epoch %d; the run is in %s", (int)t->at.state.best_epoch, j->dir);
-	return report_print(stdout, cli_flag(j->cli, "json") ? REPORT_JSON : REPORT_TABLE, &e, 1) ?
-	       cli_fail(j->cli, CLI_RUNTIME, "stdout cannot be written") : CLI_OK;
+		status = network_reload(&j->network, j->cli,
+					rundir_path(best, j->folder, "best.safetensors"));
+	if (status < 0)
+		status = judge(j, &e, rows, logits, p);
+	free(logits);
+	free(p);
+	return status;
 }
 
-static int train(struct job *j)
+/* --- a run --- */
+
+static int begin(struct job *j)
 {
 	int status = -1;
 
@@ -290,17 +355,83 @@ static int train(struct job *j)
 		status = rundir_make(j->cli, j->dir, cli_flag(j->cli, "overwrite"));
 	if (status < 0)
 		status = rundir_log(j->cli, j->dir);
+	return status < 0 ? rundir_describe(j->cli, j->dir, j->ctx, &j->data) : status;
+}
+
+/* A fold, or the whole run: -1 where another fold may follow. */
+static int train(struct job *j)
+{
+	int status = prepare(j);
+
+	if (status < 0 && !j->cli->log)
+		status = begin(j);
+	if (status < 0 && j->fold) {
+		status = rundir_folder(j->cli, j->folder);
+		cli_note(j->cli, "fold %d of %d: %d rows to train on, %d to choose by, %d held out",
+			 j->fold, j->folds.k, (int)j->train.n, (int)j->validation.n, (int)j->held.n);
+	}
+	if (status < 0 && j->config.time_limit > 0)
+		j->trainer.config.time_limit =
+			fmax(1e-3, j->config.time_limit - (progress_clock() - j->begun));
 	if (status < 0)
-		status = rundir_describe(j->cli, j->dir, j->ctx, &j->data);
+		status = train_run(&j->trainer, j->dir, j->folder);
+	if (status >= 0)
+		return status;
+	if (!j->trainer.at.state.best_epoch || (j->fold && j->trainer.stopped_early)) {
+		cli_note(j->cli, "%s; --resume %s goes on", j->trainer.at.state.best_epoch ?
+			 "the folds are not done" : "no epoch was completed", j->dir);
+		return CLI_OK;
+	}
+	return conclude(j);
+}
+
+/* Where a fold lies, and whether it was begun. */
+static void enter(struct job *j, int fold)
+{
+	char path[RUNDIR_PATH];
+
+	j->fold = fold;
+	if (fold)
+		rundir_fold(j->folder, j->dir, fold);
+	else
+		snprintf(j->folder, sizeof(j->folder), "%s", j->dir);
+	j->goes_on = j->resumes &&
+		     !access(rundir_path(path, j->folder, "last.safetensors"), R_OK);
+}
+
+/* Folds that are done already stay as they are. */
+static int train_folds(struct job *j)
+{
+	int status = -1;
+
+	for (int fold = j->folds.first; fold <= j->folds.last && status < 0; fold++) {
+		enter(j, fold);
+		if (j->resumes && kfold_is_done(j->dir, fold))
+			status = kfold_check(j->cli, j->dir, fold, &j->data);
+		else
+			status = train(j);
+		release_fold(j);
+	}
 	if (status < 0)
-		status = train_run(&j->trainer, j->dir);
-	return status < 0 ? conclude(j) : status;
+		status = kfold_conclude(j->cli, j->dir, &j->data, &j->folds, j->model->name,
+					format(j));
+	return status < 0 ? CLI_OK : status;
+}
+
+static int look(struct job *j)
+{
+	int status = prepare(j);
+
+	if (status >= 0)
+		return status;
+	return cli_flag(j->cli, "dry-run") ? dry_run(j) : profile(j);
 }
 
 static int run(struct job *j)
 {
 	int status = engine_asked(j->cli);
 
+	j->begun = progress_clock();
 	if (status < 0)
 		status = settle_options(j);
 	if (status < 0 && !j->resumes && !writes_nothing(j))
@@ -308,12 +439,13 @@ static int run(struct job *j)
 	if (status < 0)
 		status = engine_open(j->cli, &j->ctx);
 	if (status < 0)
-		status = prepare(j);
+		status = load_data(j);
 	if (status >= 0)
 		return status;
-	if (cli_flag(j->cli, "dry-run"))
-		return dry_run(j);
-	return cli_flag(j->cli, "profile") ? profile(j) : train(j);
+	enter(j, has_folds(j) ? j->folds.first : 0);
+	if (writes_nothing(j))
+		return look(j);
+	return has_folds(j) ? train_folds(j) : train(j);
 }
 
 int main(int argc, char **argv)

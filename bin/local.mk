@@ -19,12 +19,14 @@ bin_libfer_la_SOURCES = \
 	bin/explain.c bin/explain.h \
 	bin/explain_map.c \
 	bin/export.c bin/export.h \
+	bin/folds.c bin/folds.h \
 	bin/import.c bin/import.h \
 	bin/import_layout.c bin/import_layout.h \
 	bin/import_names.c bin/import_names.h \
 	bin/import_stem.c bin/import_stem.h \
 	bin/infer.c bin/infer.h \
 	bin/json.c bin/json.h \
+	bin/kfold.c bin/kfold.h \
 	bin/layers.c bin/layers.h \
 	bin/lines.c bin/lines.h \
 	bin/metrics.c bin/metrics.h \
@@ -41,6 +43,7 @@ bin_libfer_la_SOURCES = \
 	bin/proto.c bin/proto.h \
 	bin/random.h \
 	bin/rates.c bin/rates.h \
+	bin/readback.c bin/readback.h \
 	bin/report.c bin/report.h \
 	bin/report_print.c \
 	bin/resize.c bin/resize.h \

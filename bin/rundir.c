@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,12 @@
 const char *rundir_path(char path[RUNDIR_PATH], const char *dir, const char *name)
 {
 	snprintf(path, RUNDIR_PATH, "%s/%s", dir, name);
+	return path;
+}
+
+const char *rundir_fold(char path[RUNDIR_PATH], const char *dir, int fold)
+{
+	snprintf(path, RUNDIR_PATH, "%s/fold%d", dir, fold);
 	return path;
 }
 
@@ -30,28 +37,26 @@ void rundir_name(char path[RUNDIR_PATH], const char *model)
 
 bool rundir_newest(char path[RUNDIR_PATH])
 {
-	DIR *runs = opendir("runs");
 	struct timespec newest = { 0 };
 	bool found = false;
-	struct dirent *entry;
+	glob_t g = { 0 };
 
-	while (runs && (entry = readdir(runs)) != NULL) {
-		char file[RUNDIR_PATH];
+	glob("runs/*/last.safetensors", 0, NULL, &g);
+	glob("runs/*/fold*/last.safetensors", GLOB_APPEND, NULL, &g);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		const char *name = g.gl_pathv[i] + strlen("runs/");
 		struct stat st;
 
-		snprintf(file, sizeof(file), "runs/%s/last.safetensors", entry->d_name);
-		if (entry->d_name[0] == '.' || stat(file, &st))
+		if (stat(g.gl_pathv[i], &st) ||
+		    (found && (st.st_mtim.tv_sec < newest.tv_sec ||
+			       (st.st_mtim.tv_sec == newest.tv_sec &&
+				st.st_mtim.tv_nsec < newest.tv_nsec))))
 			continue;
-		if (found && (st.st_mtim.tv_sec < newest.tv_sec ||
-			      (st.st_mtim.tv_sec == newest.tv_sec &&
-			       st.st_mtim.tv_nsec < newest.tv_nsec)))
-			continue;
-		snprintf(path, RUNDIR_PATH, "runs/%s", entry->d_name);
+		snprintf(path, RUNDIR_PATH, "runs/%.*s", (int)strcspn(name, "/"), name);
 		newest = st.st_mtim;
 		found = true;
 	}
-	if (runs)
-		closedir(runs);
+	globfree(&g);
 	return found;
 }
 
@@ -145,7 +150,7 @@ static bool is_own(const char *name)
 {
 	static const char *const files[] = { "args.ini", "env.json", "train.log", "summary.csv",
 					     "metrics.json", "confusion.csv", "predictions.csv",
-					     "last.safetensors", "best.safetensors" };
+					     "kfold.csv", "last.safetensors", "best.safetensors" };
 	size_t n = finished_length(name);
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -173,11 +178,17 @@ static int remove_run(const struct cli *c, const char *dir)
 
 int rundir_make(const struct cli *c, const char *dir, bool overwrite)
 {
+	char folder[RUNDIR_PATH];
 	int status = rundir_check(c, dir, overwrite);
 
 	if (status < 0)
 		status = rundir_folder(c, dir);
-	return status < 0 && overwrite ? remove_run(c, dir) : status;
+	if (status < 0 && overwrite)
+		status = remove_run(c, dir);
+	for (int fold = 1; overwrite && fold < 256 && status < 0; fold++)
+		if (!access(rundir_fold(folder, dir, fold), F_OK))
+			status = remove_run(c, folder);
+	return status;
 }
 
 int rundir_log(struct cli *c, const char *dir)

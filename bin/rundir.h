@@ -1,6 +1,8 @@
 /*
  * rundir.h: the folder of a run: args.ini env.json train.log summary.csv last.safetensors
- * best.safetensors epoch-NNN.safetensors metrics.json confusion.csv predictions.csv.
+ * best.safetensors epoch-NNN.safetensors metrics.json confusion.csv predictions.csv; of a cross-validation:
+ * kfold.csv beside args.ini env.json train.log metrics.json confusion.csv predictions.csv, the rest in
+ * fold1 fold2 ...
  */
 #ifndef FER_RUNDIR_H
 #define FER_RUNDIR_H
@@ -16,6 +18,9 @@ enum { RUNDIR_PATH = 1024 };
 
 /* "dir/name" in `path`; returns it. */
 const char *rundir_path(char path[RUNDIR_PATH], const char *dir, const char *name);
+
+/* "dir/fold2" in `path`; returns it. */
+const char *rundir_fold(char path[RUNDIR_PATH], const char *dir, int fold);
 
 /* "runs/<model>-<YYYYmmdd-HHMMSS>" */
 void rundir_name(char path[RUNDIR_PATH], const char *model);

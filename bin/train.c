@@ -24,6 +24,16 @@ static void fill_schedule(struct trainer *t)
 	t->at.state.sched = *s;
 }
 
+/* Other rows are another run (FNV-1a). */
+static uint64_t hash_rows(const struct data_rows *rows)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (int32_t i = 0; i < rows->n; i++)
+		hash = (hash ^ (uint32_t)rows->row[i]) * 1099511628211u;
+	return hash;
+}
+
 /* How the rows make updates; a set smaller than a batch makes one, of all its rows. */
 static void divide(struct trainer *t)
 {
@@ -38,7 +48,8 @@ static void divide(struct trainer *t)
 			 (int)s->batch);
 	}
 	t->updates = (int32_t)(t->train->n / update);
-	t->at.run = (struct run_identity){ s->seed, t->train->n, s->batch, s->accumulate };
+	t->at.run = (struct run_identity){ s->seed, hash_rows(t->train), t->train->n, s->batch,
+					     s->accumulate };
 	fill_schedule(t);
 }
 
@@ -175,7 +186,7 @@ static int attend(struct trainer *t)
 	progress_end(&t->progress);
 	cli_warn(t->cli, "interrupted in epoch %d after update %d of %d; saved. Go on with:",
 		 (int)t->at.state.epoch + 1, (int)t->at.state.step, (int)t->updates);
-	cli_warn(t->cli, "  %s --resume %s", t->cli->program->name, t->dir);
+	cli_warn(t->cli, "  %s --resume %s", t->cli->program->name, t->root);
 	return code;
 }
 
@@ -405,13 +416,14 @@ static void say_end(struct trainer *t)
 		cli_note(t->cli, "no better value for %d epochs: the end", (int)t->config.patience);
 }
 
-int train_run(struct trainer *t, const char *dir)
+int train_run(struct trainer *t, const char *root, const char *dir)
 {
 	char path[RUNDIR_PATH];
 	int status = -1;
 
 	stop_watch();
 	t->dir = dir;
+	t->root = root;
 	t->begun = t->counted = progress_clock();
 	progress_init(&t->progress, cli_text(t->cli, "progress"),
 		      t->cli->verbosity < 0 ? NULL : stderr, t->cli->log);

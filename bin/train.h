@@ -49,7 +49,8 @@ struct trainer {
 	double *p;			/* the same as probabilities */
 	struct report_summary summary;
 	struct progress progress;
-	const char *dir;		/* NULL until train_begin() */
+	const char *dir;		/* NULL until train_run() */
+	const char *root;		/* what --resume takes: dir, or the folder of all folds */
 	double begun, counted;		/* clock: of this session, of what elapsed knows */
 	uint64_t skipped;		/* updates left out so far: gradient not finite */
 	bool stopped_early;
@@ -65,7 +66,7 @@ void train_close(struct trainer *t);
 int train_resume(struct trainer *t, const char *dir);
 
 /* Goes on from where the run stands until it is done (-1), interrupted (after saving) or failed. */
-int train_run(struct trainer *t, const char *dir);
+int train_run(struct trainer *t, const char *root, const char *dir);
 
 /* Logits and probabilities of the validation rows, into t->logits and t->p, and what follows. */
 int train_validate(struct trainer *t, struct metrics *m);

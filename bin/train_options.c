@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "folds.h"
 #include "model_options.h"
 #include "rates.h"
 #include "source.h"
@@ -19,12 +20,11 @@ static const struct cli_option rows[] = {
 	RATES_OPTIONS,
 
 	SOURCE_OPTIONS,
-	{ "split", 0, CLI_CHOICE, "official", "data", "official",
-	  "train on Training, choose on PublicTest, leave PrivateTest alone", 0 },
+	FOLDS_OPTIONS,
 	{ "limit", 0, CLI_INT, "0", "data", "N",
 	  "train on N rows, classes in proportion; 0: all", 0 },
 	{ "drop-leaks", 0, CLI_FLAG, "false", "data", NULL,
-	  "leave out training rows whose pixels occur in a later split", 0 },
+	  "leave out training rows whose pixels occur in a later split, or are held out", 0 },
 	{ "exclude-blank", 0, CLI_FLAG, "true", "data", NULL,
 	  "leave out training rows of one colour", 0 },
 	{ "class-weights", 0, CLI_CHOICE, "none", "data", "none|balanced",

@@ -42,6 +42,8 @@ bin/import bin/export
 bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report
 bin/rundir bin/evaluate bin/source bin/agreement
+bin/readback bin/folds
+bin/kfold
 bin/train
 bin/model_options
 bin/train_options

@@ -50,6 +50,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/exports.sh \
+	tests/kfold.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
 	tests/metrics.sh \
@@ -67,6 +68,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/exports.sh \
+	tests/kfold.sh \
 	tests/layers.sh \
 	tests/lsan.supp \
 	tests/manpages.sh \
