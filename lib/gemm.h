@@ -40,6 +40,9 @@ int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
 	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N);
 
+/* The name of a status of CLBlast, or of OpenCL: they share numbers. */
+const char *cg__gemm_error_name(int code);
+
 /* CLBlast's caches and parameters for this context. */
 cg_status cg__gemm_open(cg_ctx *ctx);
 void cg__gemm_close(cg_ctx *ctx);

@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <math.h>
+#include <string.h>
 
 /* C = act(op(A) op(B) + bias), `times` times into the same C; A, B and C are parts of larger
  * matrices. */
@@ -218,6 +219,92 @@ static const struct op_case matmuls[] = {
 	{ "matmul 1031x13x32", MATMUL(1031, IN(1031, 13), IN(13, 32)) },
 };
 
+/* y = x x', S x S, with a row stride of `lda`. */
+struct square {
+	int S, lda;
+};
+
+static cg_status emit_square(struct cg__emit *e, const cg_tensor *y)
+{
+	const struct square *s = cg__attr(y);
+	struct cg__gemm g = { .M = s->S, .N = s->S, .K = s->S, .lda = s->lda, .trans_b = true };
+
+	g.a = g.b = y->src[0];
+	g.c = y;
+	return cg__gemm(e, &g);
+}
+
+static const struct cg_op square_op = { .name = "square", .emit = emit_square };
+
+static cg_plan *plan_square(cg_graph *g, cg_array *a, struct square s, cg_tensor **y)
+{
+	const int64_t shape[] = { s.S, s.S };
+	cg_tensor *x = cg_use(g, a);
+
+	*y = cg__node(&square_op, CG_FLOAT32, 2, shape, 1, &x, &s, sizeof(s));
+	return cg_plan_new(g, y, 1);
+}
+
+/* What CLBlast says of a wrong stride has its own name. */
+static void clblast_errors(cg_ctx *ctx)
+{
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ 64, 64 });
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *y;
+	cg_plan *p = plan_square(g, a, (struct square){ 64, 8 }, &y);
+
+	ok(p && cg_plan_run(p) == CG_ERR_GEMM && strstr(cg_error(ctx), "CLBlastInvalidLeadDimA") &&
+			strstr(cg_error(ctx), "64x64x64"),
+		"a stride that is too small: %s", cg_error(ctx));
+	cg_clear_error(ctx);
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(a);
+	ok(!strcmp(cg__gemm_error_name(-2050), "CLBlastInsufficientMemoryTemp") &&
+			!strcmp(cg__gemm_error_name(-5), "CL_OUT_OF_RESOURCES"),
+		"statuses have names");
+}
+
+enum { SIDE = 701 }; /* more than CLBlast does without copies on CPUs */
+
+/* y = x x' of small integers, which is exact; every 37th row. */
+static int wrong_squares(const float *x, const float *y)
+{
+	int wrong = 0;
+
+	for (int i = 0; i < SIDE; i += 37)
+		for (int j = 0; j < SIDE; j++) {
+			float sum = 0;
+
+			for (int k = 0; k < SIDE; k++)
+				sum += x[i * SIDE + k] * x[j * SIDE + k];
+			wrong += y[i * SIDE + j] != sum;
+		}
+	return wrong;
+}
+
+/* Scratch for padded copies is part of the plan's memory. */
+static void clblast_scratch(cg_ctx *ctx)
+{
+	static float x[SIDE * SIDE], y[SIDE * SIDE];
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ SIDE, SIDE });
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *out;
+	cg_plan *p = plan_square(g, a, (struct square){ SIDE, SIDE }, &out);
+
+	for (int i = 0; i < SIDE * SIDE; i++)
+		x[i] = (float)(i % 11 - 5);
+	ok(p && (cg_plan_peak(p) > 3 * sizeof(y) || !cg_device(ctx)->is_cpu),
+		"scratch is planned: %llu bytes", (unsigned long long)(p ? cg_plan_peak(p) : 0));
+	cg_array_write(a, x, sizeof(x));
+	ok(p && cg_plan_run(p) == CG_OK && cg_plan_read(p, out, y, sizeof(y)) == CG_OK &&
+			wrong_squares(x, y) == 0,
+		"and serves%s%s", *cg_error(ctx) ? ": " : "", cg_error(ctx));
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(a);
+}
+
 int main(void)
 {
 	cg_ctx *ctx = optest_open();
@@ -226,6 +313,10 @@ int main(void)
 		return optest_status();
 	products(ctx);
 	optest_run(ctx, matmuls, (int)(sizeof(matmuls) / sizeof(matmuls[0])));
+	if (!strcmp(cg_gemm_backend(ctx), "clblast")) {
+		clblast_errors(ctx);
+		clblast_scratch(ctx);
+	}
 	cg_close(ctx);
 	return done();
 }
