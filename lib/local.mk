@@ -26,7 +26,8 @@ lib_libcore_la_SOURCES = \
 	lib/op/attention.c \
 	lib/op/augment.c \
 	lib/op/batch_norm.c \
-	lib/op/conv2d.c \
+	lib/op/conv2d.c lib/op/conv2d.h \
+	lib/op/conv2d_cpu.c \
 	lib/op/dropout.c \
 	lib/op/ewise.c \
 	lib/op/layer_norm.c \
