@@ -44,7 +44,8 @@ lib_libcore_la_SOURCES = \
 	lib/safetensors.c lib/safetensors.h \
 	lib/safetensors_write.c \
 	lib/sched.c \
-	lib/tune.c lib/tune.h
+	lib/tune.c lib/tune.h \
+	lib/winograd.c lib/winograd.h
 
 nodist_lib_libcore_la_SOURCES = lib/cl_sources.c
 lib_libcore_la_LIBADD = $(CLBLAST_LIBS) $(OPENCL_LIBS) -lm
@@ -80,7 +81,8 @@ cl_sources = \
 	cl/shape.cl \
 	cl/softmax.cl \
 	cl/tile_cpu.cl \
-	cl/tile_run_cpu.cl
+	cl/tile_run_cpu.cl \
+	cl/winograd_cpu.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

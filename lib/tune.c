@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* name in a tune file, field */
-#define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit)
+#define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit) \
+	X(winograd)
 
 /* A device is a difference laid over the generic row: fields of -1 keep what was there. */
 struct row {
@@ -79,6 +80,7 @@ cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tu
 	if (ctx->env.family[0])
 		t->cpu_family = strcmp(ctx->env.family, "cpu") == 0;
 	t->clblast = !t->cpu_family;
+	t->winograd = 1;
 	t->vector_width = info->vector_width >= 16 ? 16 : info->vector_width >= 8 ? 8 : 4;
 	/* PoCL keeps what it compiled itself, and when asked for a binary compiles kernels that nobody used. */
 	t->keep_binaries = strstr(info->platform_name, "Portable Computing Language") == NULL;

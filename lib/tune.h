@@ -11,6 +11,7 @@ struct cg__tune {
 	int group;		/* GPU family: items in a work-group */
 	int warp;		/* GPU family: items that run together; 1 if unknown */
 	bool keep_binaries;	/* the runtime has no kernel cache of its own */
+	int winograd;		/* CPU family, convolutions by minimal filtering: 0 never, 1 where they gain, 2 wherever they can */
 	int groups_per_unit;	/* how many groups (GPU) or tasks (CPU) a launch offers each compute unit at most */
 };
 

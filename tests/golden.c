@@ -104,9 +104,17 @@ float *golden_read(cg_file *f, const char *name, int64_t count)
 	return NULL;
 }
 
+static bool kinks;
+
+void golden_allow_kinks(bool allow)
+{
+	kinks = allow;
+}
+
 static double tolerance(cg_file *f, const char *prefix, const char *name)
 {
-	const char *text = cg_file_meta(f, *prefix ? "full_floor" : "small_floor");
+	const char *text =
+		cg_file_meta(f, *prefix ? (kinks ? "full_kinks" : "full_floor") : "small_floor");
 	char error_name[128];
 	double result, chance = 0;
 	float *error;

@@ -17,6 +17,7 @@ lib/kernel
 lib/op
 lib/graph
 lib/gemm
+lib/winograd
 lib/op/*
 lib/params
 lib/autodiff

@@ -15,7 +15,8 @@ ops_programs = \
 	tests/test_norm \
 	tests/test_optim \
 	tests/test_props \
-	tests/test_shape
+	tests/test_shape \
+	tests/test_winograd
 unit_programs = \
 	tests/test_cli \
 	tests/test_data \

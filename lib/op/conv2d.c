@@ -1,8 +1,10 @@
 /*
  * Convolution. y = conv(x, w), dx = conv2d_dx(dy, w), dw = conv2d_dw(x, dy). A 1x1 window at
  * stride 1 is one matrix product of [B H W, C] with [C, M]. GPU style: windows are copied to rows
- * (im2col), some images at a time, and multiplied. CPU style: conv2d_cpu.c.
+ * (im2col), some images at a time, and multiplied. CPU style: register tiles (conv2d_cpu.c), or
+ * minimal filtering where that is quicker (winograd.h).
  */
+#include "../winograd.h"
 #include "conv2d.h"
 
 #include <string.h>
@@ -124,11 +126,33 @@ static cg_status dw_piece(struct cg__emit *e, const struct cg__conv *a, const cg
 			.beta = first > 0 });
 }
 
+/* ---- minimal filtering ------------------------------------------------------------------ */
+
+static bool is_square(const struct cg__conv *a)
+{
+	return a->R == a->S && a->c.stride_h == 1 && a->c.stride_w == 1 && a->c.groups == 1;
+}
+
+static struct cg__winograd winograd_forward(const struct cg__conv *a, const cg_tensor *y)
+{
+	return (struct cg__winograd){ y->src[0], y->src[1], y, y->nsrc > 2 ? y->src[2] : NULL,
+		a->act, false, a->B, a->H, a->W, a->C, a->P, a->Q, a->M, a->R, a->c.pad_top,
+		a->c.pad_left };
+}
+
+static struct cg__winograd winograd_dx(const struct cg__conv *a, const cg_tensor *dx)
+{
+	return (struct cg__winograd){ dx->src[0], dx->src[1], dx, NULL, CG__ACT_NONE, true, a->B,
+		a->P, a->Q, a->M, a->H, a->W, a->C, a->R, a->R - 1 - a->c.pad_top,
+		a->S - 1 - a->c.pad_left };
+}
+
 /* ---- emit ------------------------------------------------------------------------------- */
 
 static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 {
 	const struct cg__conv *a = cg__attr(y);
+	const struct cg__winograd f = winograd_forward(a, y);
 
 	if (is_pointwise(a))
 		return cg__gemm(e,
@@ -140,12 +164,15 @@ static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 				.c = y,
 				.bias = y->nsrc > 2 ? y->src[2] : NULL,
 				.act = a->act });
+	if (is_square(a) && cg__winograd_suits(e, &f))
+		return cg__winograd(e, &f);
 	return cg__is_cpu(e) ? cg__conv_cpu(e, y) : for_pieces(e, a, y, forward_piece);
 }
 
 static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 {
 	const struct cg__conv *a = cg__attr(dx);
+	const struct cg__winograd f = winograd_dx(a, dx);
 
 	if (is_pointwise(a))
 		return cg__gemm(e,
@@ -156,6 +183,8 @@ static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 				.a = dx->src[0],
 				.b = dx->src[1],
 				.c = dx });
+	if (is_square(a) && cg__winograd_suits(e, &f))
+		return cg__winograd(e, &f);
 	return cg__is_cpu(e) ? cg__conv_cpu_dx(e, dx) : for_pieces(e, a, dx, dx_piece);
 }
 

@@ -248,6 +248,8 @@ def make_model(name):
         tensors |= golden(make, (batch, size, size, channels))
         if model == "resnet50v2":
             meta[f"{key}_floor"] = f"{kinks(make, (batch, size, size, channels)):.3g}"
+        elif model == "vgg" and key == "full":  # for convolutions by minimal filtering alone
+            meta["full_kinks"] = f"{kinks(make, (batch, size, size, channels)):.3g}"
     return tensors, meta
 
 

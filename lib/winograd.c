@@ -1,0 +1,94 @@
+/* cl/winograd_cpu.cl has the formulas. */
+#include "winograd.h"
+
+#include <stdio.h>
+
+#include "ctx.h"
+
+enum { SIDE = 6, POINTS = SIDE * SIDE, DEPTH = 16 }; /* as in winograd_cpu.cl */
+
+static int64_t up(int64_t n, int64_t d)
+{
+	return (n + d - 1) / d;
+}
+
+/* How the work is cut: tiles of the image, so many a work-item, whose transforms fit its memory. */
+struct cut {
+	struct cg__tile t;
+	int64_t down, across, tiles, block, panels, ldv, bytes;
+};
+
+static int64_t bytes_of(const struct cut *k, int64_t block, int64_t lanes)
+{
+	return POINTS * (block * (k->ldv + k->t.cols) + 2 * lanes) * 4;
+}
+
+static struct cut cut(const struct cg__emit *e, const struct cg__winograd *f)
+{
+	const int64_t m = SIDE + 1 - f->side, lanes = cg__vector_width(e);
+	const int64_t cache = cg__emit_ctx(e)->info.local_bytes * 2 / 3;
+	struct cut k = { .t = cg__tile_of(e, f->M),
+		.down = up(f->P, m),
+		.across = up(f->Q, m),
+		.ldv = up(f->C, lanes) * lanes };
+	const int64_t step = k.t.rows, least = up(24, step) * step;
+
+	k.tiles = f->B * k.down * k.across;
+	k.panels = up(f->M, k.t.cols);
+	k.block = up(up(k.tiles, 4 * cg__compute_units(e)), step) * step;
+	k.block = k.block < least ? least : k.block;
+	while (k.block > step && bytes_of(&k, k.block, lanes) > cache)
+		k.block -= step;
+	k.bytes = bytes_of(&k, k.block, lanes);
+	return k;
+}
+
+/* Pads of x that no window lies in alone: there the plain sum is exactly zero. */
+static bool pads_are_narrow(const struct cg__winograd *f)
+{
+	const int64_t most = f->side - 1;
+	const int64_t bottom = f->P + most - f->H - f->pad_top;
+	const int64_t right = f->Q + most - f->W - f->pad_left;
+
+	return f->pad_top >= 0 && f->pad_top <= most && bottom <= most && f->pad_left >= 0 &&
+		f->pad_left <= most && right <= most;
+}
+
+static bool possible(const struct cg__emit *e, const struct cg__winograd *f)
+{
+	return cg__is_cpu(e) && (f->side == 3 || f->side == 5) && pads_are_narrow(f) &&
+		(uint64_t)cut(e, f).bytes <= cg__emit_ctx(e)->info.local_bytes;
+}
+
+bool cg__winograd_suits(const struct cg__emit *e, const struct cg__winograd *f)
+{
+	const int when = cg__emit_ctx(e)->tune.winograd;
+	const int64_t least = f->side == 3 ? 10 : 8;
+
+	if (when == 0 || !possible(e, f))
+		return false;
+	return when > 1 || (f->C >= 32 && f->M >= 32 && f->P >= least && f->Q >= least);
+}
+
+cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
+{
+	const struct cut k = cut(e, f);
+	char options[64];
+	cg_tensor *u = cg__temp(e, CG_FLOAT32, POINTS * k.panels * f->C * k.t.cols);
+
+	if (u == NULL)
+		return CG_ERR_HOST_MEMORY;
+	snprintf(options, sizeof(options), "-DWINDOW=%d%s%s", (int)f->side, k.t.options ? " " : "",
+		k.t.options ? k.t.options : "");
+	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_filter",
+		cg__range_2d((size_t)k.panels, (size_t)up(f->C, DEPTH), 1, 1), IN(f->w), OUT(u),
+		INT(f->transposed), INT(f->C), INT(f->M)));
+	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd",
+		cg__range_1d((size_t)up(k.tiles, k.block), 1), IN(f->x), IN(u), OUT(f->y),
+		IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL), INT(f->act), INT(f->H),
+		INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top),
+		INT(f->pad_left), INT(k.down), INT(k.across), INT(k.tiles), INT(k.block),
+		INT(k.ldv)));
+	cg__flops(e, 2.0 * (double)(f->B * f->P * f->Q * f->side * f->side * f->C) * (double)f->M);
+	return CG_OK;
+}

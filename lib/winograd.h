@@ -1,0 +1,23 @@
+/* Convolutions of stride 1 with windows of 3x3 and 5x5 by Winograd's minimal filtering; CPU family. */
+#ifndef CG_WINOGRAD_H
+#define CG_WINOGRAD_H
+
+#include "gemm.h"
+
+/* y[B,P,Q,M] = act(conv(x[B,H,W,C], w) + bias), window `side` squared, w [side,side,C,M]; P and Q may
+ * be any: what is outside x is zero. With `transposed` w is [side,side,M,C] and turned by half a circle:
+ * x is dy, y is dx, and pads are side - 1 - pad. */
+struct cg__winograd {
+	const cg_tensor *x, *w, *y;
+	const cg_tensor *bias; /* [M] or NULL */
+	enum cg__act act;
+	bool transposed;
+	int64_t B, H, W, C, P, Q, M;
+	int64_t side, pad_top, pad_left; /* pads may be negative */
+};
+
+/* Whether to: a function of the shape, the device and the tune table alone. */
+bool cg__winograd_suits(const struct cg__emit *e, const struct cg__winograd *f);
+cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f);
+
+#endif

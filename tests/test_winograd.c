@@ -1,0 +1,141 @@
+/*
+ * Convolutions by minimal filtering, which the engine uses where it gains, forced onto small and
+ * awkward shapes: images that are no multiple of a tile, single images, one-sided pads, channels at
+ * the edges of vectors and panels, and more tiles than an item takes. In GPU style these are plain
+ * convolutions again.
+ *
+ * The bounds are those of plain sums, c sqrt(K) u mag: cl/winograd_cpu.cl's transforms let rounding
+ * errors grow by 31 at most (3x3; 20: 5x5), to about 31 u mag for random signs, against the 4 sqrt(K)
+ * that is allowed. So K >= 9·8 in each case (25·2), the terms that the sum would have; and c is 9
+ * where there is padding, because at a corner a window has 4 of its 9 taps inside, but the tile's
+ * error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctx.h"
+#include "optest.h"
+#include "tap.h"
+
+static cg_tensor *conv2d(cg_tensor *const *in, const void *config)
+{
+	return cg_conv2d_ex(in[0], in[1], config);
+}
+
+static cg_tensor *conv2d_bias_relu(cg_tensor *const *in, const void *config)
+{
+	return cg_relu(cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2]));
+}
+
+static void ref_bias_relu(const void *config, const struct ref *in, struct ref *y)
+{
+	ref_conv2d(config, in, y);
+	for (int64_t i = 0; i < y->count; i++) {
+		const double b = in[2].v[i % in[2].count];
+
+		y->v[i] += b;
+		y->mag[i] += b < 0 ? -b : b;
+		if (y->v[i] < 0)
+			y->v[i] = 0;
+	}
+}
+
+#define CONFIG(...) \
+	&(cg_conv_config) \
+	{ \
+		__VA_ARGS__ \
+	}
+#define PAD(p) .pad_top = (p), .pad_left = (p), .pad_bottom = (p), .pad_right = (p)
+#define CASE(R, config, B, H, W, C, M) \
+	conv2d, ref_conv2d, config, .in = { IN(B, H, W, C), IN(R, R, C, M) }, \
+				    .K = (double)(R) * (R) * ((C) > (M) ? (C) : (M)), .c = 9, \
+				    .linear = EACH
+
+static const struct op_case cases[] = {
+	{ "winograd 3x3, one tile", CASE(3, CONFIG(0), 1, 6, 6, 8, 8) },
+	{ "winograd 3x3, one pixel", CASE(3, CONFIG(0), 1, 3, 3, 9, 5) },
+	{ "winograd 3x3, pad 1, 1 x 7x5", CASE(3, CONFIG(PAD(1)), 1, 7, 5, 17, 8) },
+	{ "winograd 3x3, pad 2", CASE(3, CONFIG(PAD(2)), 2, 6, 9, 15, 33) },
+	{ "winograd 3x3, pads 0,1,2,0",
+		CASE(3, CONFIG(.pad_left = 1, .pad_bottom = 2), 2, 9, 6, 16, 17) },
+	{ "winograd 3x3, pad 1, 63->65", CASE(3, CONFIG(PAD(1)), 1, 5, 10, 63, 65) },
+	{ "winograd 3x3, pad 1, 64->130", CASE(3, CONFIG(PAD(1)), 1, 8, 4, 64, 130) },
+	{ "winograd 3x3, pad 1, many tiles", CASE(3, CONFIG(PAD(1)), 3, 41, 39, 8, 9) },
+	{ "winograd 5x5, one tile", CASE(5, CONFIG(0), 1, 6, 6, 3, 8) },
+	{ "winograd 5x5, pad 2, 1 x 5x7", CASE(5, CONFIG(PAD(2)), 1, 5, 7, 17, 33) },
+	{ "winograd 5x5, pads 4,0,3,1",
+		CASE(5, CONFIG(.pad_top = 4, .pad_bottom = 3, .pad_right = 1), 2, 5, 8, 9, 65) },
+	{ "winograd 5x5, pad 2, many tiles", CASE(5, CONFIG(PAD(2)), 2, 21, 23, 5, 6) },
+	{ "winograd 3x3 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(1)),
+		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 70), IN(70) }, .K = 630, .c = 9 },
+	{ "winograd 5x5 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(2)),
+		.in = { IN(2, 5, 6, 17), IN(5, 5, 17, 20), IN(20) }, .K = 500, .c = 9 },
+};
+
+/* The kernels of a 3x3 convolution with its dx on 1x11x11x32, as the plan's dump names them. */
+static char *kernels_of(cg_ctx *ctx)
+{
+	const int64_t shape_x[] = { 1, 11, 11, 32 }, shape_w[] = { 3, 3, 32, 32 };
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, shape_x);
+	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, shape_w);
+	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+	cg_tensor *in = cg_use(g, x), *y, *dx;
+	cg_plan *plan;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	cg_want_grad(in);
+	y = cg_conv2d(in, cg_use(g, w), 1, 1);
+	cg_backward_from(y, y, NULL);
+	dx = cg_grad(in);
+	plan = cg_plan_new(g, &dx, 1);
+	if (plan)
+		cg_plan_dump(plan, f);
+	fclose(f);
+	cg_plan_free(plan);
+	cg_graph_free(g);
+	cg_array_free(x);
+	cg_array_free(w);
+	return text;
+}
+
+static int count(const char *text, const char *word)
+{
+	int n = 0;
+
+	while ((text = strstr(text, word)) != NULL) {
+		n++;
+		text++;
+	}
+	return n;
+}
+
+/* `winograd` in a tune file: 0 forbids it. 1: where it gains, as at this shape. */
+static void test_choice(cg_ctx *ctx)
+{
+	for (int when = 0; when <= 2; when++) {
+		char *text;
+
+		ctx->tune.winograd = when;
+		text = kernels_of(ctx);
+		ok(count(text, " winograd_filter ") == (when ? 2 : 0),
+			"winograd %d: y and dx are %s", when, when ? "filtered" : "plain sums");
+		free(text);
+	}
+}
+
+int main(void)
+{
+	cg_ctx *ctx = optest_open();
+
+	if (!ctx)
+		return optest_status();
+	ctx->tune.winograd = 2;
+	optest_run(ctx, cases, sizeof(cases) / sizeof(cases[0]));
+	if (ctx->tune.cpu_family && ctx->info.local_bytes >= 1 << 20)
+		test_choice(ctx);
+	cg_close(ctx);
+	return done();
+}
