@@ -8,6 +8,7 @@
 #include "agreement.h"
 #include "engine.h"
 #include "evaluate.h"
+#include "figures.h"
 #include "infer.h"
 #include "rundir.h"
 #include "source.h"
@@ -31,7 +32,7 @@ static const struct cli_option options[] = {
 	{ "json", 0, CLI_FLAG, "false", "output", NULL, "the same as --format json",
 	  CLI_TRANSIENT },
 	{ "out", 'o', CLI_TEXT, NULL, "output", "DIR",
-	  "also write metrics.json, confusion.csv and predictions.csv there", CLI_TRANSIENT },
+	  "also write metrics.json, confusion.csv, predictions.csv and figures there", CLI_TRANSIENT },
 	{ "min-acc", 0, CLI_FRACTION, NULL, "output", "A",
 	  "exit status 7 where accuracy is below A", 0 },
 	{ "progress", 0, CLI_CHOICE, "auto", "output", "auto|bar|plain|none", "what stderr shows",
@@ -235,6 +236,10 @@ static int write_files(const struct job *j, const struct result *r, int n)
 		if (!failed)
 			failed = report_predictions(rundir_path(path, dir, name), &j->data,
 						    &r[i].rows, r[i].p);
+		if (!failed)
+			failed = figures_evaluation(dir, n > 1 ? split : NULL,
+						    &r[i].evaluation.all, r[i].p, &j->data,
+						    &r[i].rows, path);
 	}
 	return failed ? cli_fail(j->cli, CLI_RUNTIME, "%s: cannot be written", path) : -1;
 }

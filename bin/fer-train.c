@@ -11,6 +11,7 @@
 
 #include "engine.h"
 #include "evaluate.h"
+#include "figures.h"
 #include "import.h"
 #include "kfold.h"
 #include "layers.h"
@@ -285,6 +286,8 @@ static int write_evaluation(struct job *j, const struct report_evaluation *e,
 	if (report_confusion(rundir_path(path, j->folder, "confusion.csv"), &e->all,
 			     e->class_names) ||
 	    report_predictions(rundir_path(path, j->folder, "predictions.csv"), &j->data, rows, p) ||
+	    figures_evaluation(j->folder, NULL, &e->all, p, &j->data, rows, path) ||
+	    figures_run(j->folder, &j->data, path) ||
 	    report_metrics_json(rundir_path(path, j->folder, "metrics.json"), e, 1))
 		return cli_fail(j->cli, CLI_RUNTIME, "%s: cannot be written", path);
 	return -1;

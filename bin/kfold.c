@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "readback.h"
 #include "rundir.h"
 
@@ -239,6 +240,8 @@ static int write_all(struct result *r, const struct cli *c, const char *dir,
 	if (write_csv(r, rundir_path(path, dir, "kfold.csv")) ||
 	    report_predictions(rundir_path(path, dir, "predictions.csv"), d, all, r->p) ||
 	    report_confusion(rundir_path(path, dir, "confusion.csv"), &e->all, e->class_names) ||
+	    figures_evaluation(dir, NULL, &e->all, r->p, d, all, path) ||
+	    figures_run(dir, d, path) ||
 	    report_metrics_json(rundir_path(path, dir, "metrics.json"), e, 1))
 		return cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno));
 	if (format == REPORT_TABLE)

@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += bin/libfer.la
 bin_libfer_la_SOURCES = \
 	bin/agreement.c bin/agreement.h \
 	bin/canvas.c bin/canvas.h \
+	bin/charts.c bin/charts.h \
+	bin/charts_rates.c \
 	bin/checkpoint.c bin/checkpoint.h \
 	bin/cli.c bin/cli.h \
 	bin/cli_help.c \
@@ -19,6 +21,7 @@ bin_libfer_la_SOURCES = \
 	bin/explain.c bin/explain.h \
 	bin/explain_map.c \
 	bin/export.c bin/export.h \
+	bin/figures.c bin/figures.h \
 	bin/folds.c bin/folds.h \
 	bin/import.c bin/import.h \
 	bin/import_layout.c bin/import_layout.h \
@@ -51,6 +54,7 @@ bin_libfer_la_SOURCES = \
 	bin/source.c bin/source.h \
 	bin/step.c bin/step.h \
 	bin/stop.c bin/stop.h \
+	bin/svg.c bin/svg.h \
 	bin/synth.c bin/synth.h \
 	bin/synth_face.c \
 	bin/synth_pose.c bin/synth_pose.h \

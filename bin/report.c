@@ -134,6 +134,54 @@ int report_summary_close(struct report_summary *s)
 	return failed ? -1 : 0;
 }
 
+/* One row; false where it has other fields. An empty field is NaN. */
+static bool parse_row(char *line, struct report_epoch *r)
+{
+	double value[16];
+	int n = 0;
+
+	for (char *at = line, *comma; at && n < 16; at = comma ? comma + 1 : NULL) {
+		char *end;
+
+		comma = strchr(at, ',');
+		value[n] = strtod(at, &end);
+		if (end == at)
+			value[n] = NAN;
+		n++;
+	}
+	*r = (struct report_epoch){ (int32_t)value[0], (int64_t)value[1], value[2], value[3],
+		value[4], value[5], value[6], value[7], value[8], value[9], value[10], value[11],
+		value[12], value[13], value[14] > 0, value[15] };
+	return n == 16 && value[0] >= 1;
+}
+
+int report_summary_read(const char *path, struct report_epoch **rows)
+{
+	FILE *file = fopen(path, "r");
+	char line[1024];
+	int n = 0, room = 0;
+
+	*rows = NULL;
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		struct report_epoch r;
+
+		if (!strncmp(line, "epoch,", 6) || !parse_row(line, &r))
+			continue;
+		if (n == room) {
+			void *more = realloc(*rows, (size_t)(room += 64) * sizeof(r));
+
+			if (!more)
+				break;
+			*rows = more;
+		}
+		(*rows)[n++] = r;
+	}
+	fclose(file);
+	return n;
+}
+
 /* A number as `format` says, "-" for NaN. */
 static const char *text_of(char text[24], const char *format, double x)
 {

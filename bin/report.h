@@ -40,6 +40,9 @@ int report_summary_open(struct report_summary *s, const char *path, int32_t afte
 int report_summary_row(struct report_summary *s, const struct report_epoch *row);
 int report_summary_close(struct report_summary *s);
 
+/* The rows of such a file into *rows, to be freed. How many; -1 where it cannot be read. */
+int report_summary_read(const char *path, struct report_epoch **rows);
+
 /* "epoch 12/60  loss 0.9921 acc 63.10 | val loss 0.9730 acc 64.25* f1 61.9 auc 0.908 | lr ..." */
 void report_epoch_line(char *text, size_t size, const struct report_epoch *row, int32_t epochs,
 		       double eta_seconds);

@@ -150,7 +150,9 @@ static bool is_own(const char *name)
 {
 	static const char *const files[] = { "args.ini", "env.json", "train.log", "summary.csv",
 					     "metrics.json", "confusion.csv", "predictions.csv",
-					     "kfold.csv", "last.safetensors", "best.safetensors" };
+					     "kfold.csv", "last.safetensors", "best.safetensors",
+					     "classes.svg", "confusion.svg", "curves.svg",
+					     "reliability.svg", "roc.svg", "report.html" };
 	size_t n = finished_length(name);
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)

@@ -1,7 +1,8 @@
 /*
  * rundir.h: the folder of a run: args.ini env.json train.log summary.csv last.safetensors
- * best.safetensors epoch-NNN.safetensors metrics.json confusion.csv predictions.csv; of a cross-validation:
- * kfold.csv beside args.ini env.json train.log metrics.json confusion.csv predictions.csv, the rest in
+ * best.safetensors epoch-NNN.safetensors metrics.json confusion.csv predictions.csv; classes.svg
+ * confusion.svg curves.svg reliability.svg roc.svg report.html; of a cross-validation: kfold.csv beside
+ * args.ini env.json train.log metrics.json confusion.csv predictions.csv and their figures, the rest in
  * fold1 fold2 ...
  */
 #ifndef FER_RUNDIR_H

@@ -41,9 +41,10 @@ bin/network bin/data_load bin/import_layout
 bin/import_stem bin/onnx
 bin/import bin/export
 bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
-bin/report
+bin/report bin/svg
+bin/charts
 bin/rundir bin/evaluate bin/source bin/agreement
-bin/readback bin/folds
+bin/readback bin/folds bin/figures
 bin/kfold
 bin/train
 bin/model_options

@@ -18,6 +18,7 @@ ops_programs = \
 	tests/test_shape \
 	tests/test_winograd
 unit_programs = \
+	tests/test_charts \
 	tests/test_cli \
 	tests/test_data \
 	tests/test_env \

@@ -65,7 +65,8 @@ small="-m vgg --width 4 -b 16 -d synth:140 -e 1 --progress none"
 run $train $vgg -o $dir/whole
 check "a run ends with 0" [ $status -eq 0 ]
 for file in args.ini env.json train.log summary.csv metrics.json last.safetensors \
-	best.safetensors confusion.csv predictions.csv; do
+	best.safetensors confusion.csv predictions.csv classes.svg confusion.svg curves.svg \
+	reliability.svg roc.svg; do
 	check "it leaves $file" [ -s $dir/whole/$file ]
 done
 check "summary.csv has its columns" [ "$(head -n 1 $dir/whole/summary.csv)" = "$header" ]
