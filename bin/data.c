@@ -6,8 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "random.h"
+#include "resize.h"
 
 const char *const data_class_names[DATA_CLASSES] = { "angry", "disgust", "fear", "happy", "sad",
 	"surprise", "neutral" };
@@ -69,6 +71,63 @@ void data_free(struct dataset *d)
 	free(d->group);
 	free(d->soft);
 	memset(d, 0, sizeof(*d));
+}
+
+bool data_split_parse(const char *word, size_t length, uint8_t *split)
+{
+	static const struct {
+		const char *word;
+		uint8_t split;
+	} words[] = { { "Training", SPLIT_TRAIN }, { "train", SPLIT_TRAIN },
+		{ "PublicTest", SPLIT_PUBLIC }, { "public", SPLIT_PUBLIC },
+		{ "validation", SPLIT_PUBLIC }, { "valid", SPLIT_PUBLIC },
+		{ "val", SPLIT_PUBLIC }, { "dev", SPLIT_PUBLIC },
+		{ "PrivateTest", SPLIT_PRIVATE }, { "private", SPLIT_PRIVATE },
+		{ "test", SPLIT_PRIVATE }, { "testing", SPLIT_PRIVATE } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strlen(words[i].word) != length || strncasecmp(words[i].word, word, length))
+			continue;
+		*split = words[i].split;
+		return true;
+	}
+	return false;
+}
+
+/* --- other sizes --- */
+
+static void to_grey(struct dataset *d)
+{
+	size_t n = (size_t)d->n * (size_t)d->h * (size_t)d->w;
+	const uint8_t *p = d->pixels;
+
+	for (size_t i = 0; i < n; i++, p += 3)
+		d->pixels[i] = (uint8_t)((299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000);
+	d->channels = 1;
+}
+
+enum data_status data_fit(struct dataset *d, int32_t side, int32_t channels)
+{
+	struct dataset to = *d;
+	int failed = 0;
+
+	if (channels == 1 && d->channels == 3)
+		to_grey(d);
+	if (!side || (d->h == side && d->w == side))
+		return DATA_OK;
+	to.h = to.w = side;
+	to.channels = d->channels;
+	to.pixels = malloc(((size_t)d->n + 1) * data_image_size(&to));
+	if (!to.pixels)
+		return DATA_MEMORY;
+	for (int32_t i = 0; !failed && i < d->n; i++)
+		failed = resize_image(d->pixels + (size_t)i * data_image_size(d), d->h, d->w,
+			d->channels, to.pixels + (size_t)i * data_image_size(&to), side, side);
+	free(failed ? to.pixels : d->pixels);
+	if (failed)
+		return DATA_MEMORY;
+	*d = to;
+	return DATA_OK;
 }
 
 /* --- choosing rows --- */

@@ -1,5 +1,6 @@
 /*
- * data.h: a labelled set of images in memory: FER2013 as CSV (plain or gzip), or drawn faces.
+ * data.h: a labelled set of images in memory: FER2013 or other data as CSV (plain or gzip), as pictures in
+ * a folder or a zip, or packed; or drawn faces.
  *
  * Rows keep the order of the file; a row number here is the row number of the file counted from 0,
  * header not counted. Nothing here prints or exits: a function that can fail returns a status and
@@ -62,20 +63,50 @@ struct data_error {
 	char text[512];		/* "fer2013.csv:1203: 2303 pixels, expected 2304" */
 };
 
+/* What is wanted of a data set, for all of data_load*(). Zero: as it is. */
+struct data_options {
+	uint64_t seed;		/* of drawn faces */
+	const char *classes;	/* names "a,b,c" in order: there are no others; NULL: as found */
+	int32_t side;		/* bring images to side x side; equally large smaller ones are left */
+	int32_t channels;	/* 1: grey; else as they are */
+	double validation;	/* share of Training for PublicTest where that has no rows */
+};
+
 /*
- * Load a data set: `source` is a file (.csv or .csv.gz, told apart by content), or "synth" or
- * "synth:N" for drawn faces with N training images (see synth.h; `seed` is used only for these).
- * On success data_free() is due; on failure *d is empty.
+ * Load a data set: `source` is a folder, a file (told apart by content), or "synth" or "synth:N" for
+ * drawn faces with N training images (see synth.h). On success data_free() is due; on failure *d is
+ * empty. `options` may be NULL.
  *
- * CSV: a header that names the columns emotion, pixels and Usage in any order (blanks around the
- * names are ignored, case too; other columns are skipped), then a row per image: label 0..6, h*h
- * values 0..255 separated by blanks, usage Training | PublicTest | PrivateTest. Images are square,
- * the first row says how large. LF or CRLF; fields may be in double quotes.
+ * CSV, plain or gzip: a header that names columns in any order (blanks around the names are ignored,
+ * case too; other columns are skipped): emotion, label or class; pixels; Usage or split, which may be
+ * missing: all is Training. Then a row per image: the label, side*side values 0..255 separated by
+ * blanks (3*side*side: RGB, interleaved), the split in a word of data_split_parse(). Images are square,
+ * the first row says how large. LF or CRLF; fields may be in double quotes. Labels are numbers, 0..6 for
+ * FER2013's classes or the places of options->classes; or, if the first one is no number, names.
+ *
+ * Pictures, in a folder or a zip archive: JPEG or PNG files SPLIT/CLASS/... or CLASS/NAME, below
+ * anything; SPLIT is a word of data_split_parse(), without it all is Training. A name that begins with
+ * Training_, PublicTest_ or PrivateTest_ tells the split better than its folder. The middle square of
+ * each is taken. Pictures of unequal sizes need options->side. Rows are in the order of the names.
  */
-enum data_status data_load(struct dataset *d, const char *source, uint64_t seed,
+enum data_status data_load(struct dataset *d, const char *source, const struct data_options *options,
 			   struct data_error *error);
-enum data_status data_load_csv(struct dataset *d, const char *path, struct data_error *error);
+enum data_status data_load_csv(struct dataset *d, const char *path,
+			       const struct data_options *options, struct data_error *error);
+enum data_status data_load_pictures(struct dataset *d, const char *path,
+				    const struct data_options *options, struct data_error *error);
 void data_free(struct dataset *d);
+
+/*
+ * Training, train; PublicTest, public, validation, valid, val, dev; PrivateTest, private, test, testing;
+ * in any case. `public` and `private` are the challenge's names: what models are chosen on, and what
+ * they are judged by at the end.
+ */
+bool data_split_parse(const char *word, size_t length, uint8_t *split);
+
+/* Brings images to side x side (0: as they are) and, with channels 1, to grey. Flaws, groups and hash stay
+ * those of the images as they came. */
+enum data_status data_fit(struct dataset *d, int32_t side, int32_t channels);
 
 /*
  * For those who fill a data set themselves: allocate it (zeroed), then, when pixels, label and

@@ -10,10 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "data_classes.h"
 #include "lines.h"
 
 enum column { EMOTION, PIXELS, USAGE, COLUMNS };
-static const char *const column_names[COLUMNS] = { "emotion", "pixels", "Usage" };
+static const char *const column_names[COLUMNS][4] = { { "emotion", "label", "class" }, { "pixels" },
+	{ "Usage", "split" } };
 
 enum { MAX_SIDE = 4096 };
 
@@ -28,6 +30,8 @@ struct parser {
 	int32_t capacity;
 	int place[COLUMNS]; /* which field of a row */
 	int fields;
+	struct class_table classes;
+	bool named; /* labels are names of classes */
 	struct data_error *error;
 };
 
@@ -109,13 +113,14 @@ static enum data_status read_header(struct parser *p)
 		size_t length = (size_t)(f.end - f.begin);
 
 		for (int i = 0; i < COLUMNS; i++)
-			if (length == strlen(column_names[i]) &&
-				!strncasecmp(f.begin, column_names[i], length))
-				p->place[i] = p->fields;
+			for (int j = 0; column_names[i][j]; j++)
+				if (length == strlen(column_names[i][j]) &&
+					!strncasecmp(f.begin, column_names[i][j], length))
+					p->place[i] = p->fields;
 	}
-	for (int i = 0; i < COLUMNS; i++)
+	for (int i = 0; i < USAGE; i++)
 		if (p->place[i] < 0)
-			return fail(p, "no column \"%s\" in the header", column_names[i]);
+			return fail(p, "no column \"%s\" in the header", column_names[i][0]);
 	return DATA_OK;
 }
 
@@ -179,14 +184,19 @@ static enum data_status out_of_memory(struct parser *p)
 /* The first row says how large the images are. */
 static enum data_status find_size(struct parser *p, struct field pixels)
 {
-	long count = count_words(pixels), side = 1;
+	long count = count_words(pixels), side = 1, channels = 1;
 
 	while (side * side < count && side < MAX_SIDE)
 		side++;
-	if (side * side != count)
+	if (side * side != count && count % 3 == 0) {
+		channels = 3;
+		for (side = 1; 3 * side * side < count;)
+			side++;
+	}
+	if (channels * side * side != count)
 		return fail(p, "%ld pixels, not a square image", count);
 	p->d->h = p->d->w = (int32_t)side;
-	p->d->channels = 1;
+	p->d->channels = (int32_t)channels;
 	return DATA_OK;
 }
 
@@ -195,7 +205,7 @@ static enum data_status grow(struct parser *p)
 	struct dataset *d = p->d;
 	int32_t capacity = p->capacity ? p->capacity + p->capacity / 2 : 1024;
 	size_t n = (size_t)capacity;
-	uint8_t *pixels = realloc(d->pixels, n * (size_t)d->h * (size_t)d->w);
+	uint8_t *pixels = realloc(d->pixels, n * data_image_size(d));
 	uint8_t *label = realloc(d->label, n), *usage = realloc(d->usage, n);
 
 	d->pixels = pixels ? pixels : d->pixels;
@@ -211,25 +221,50 @@ static enum data_status read_usage(struct parser *p, struct field f, uint8_t *us
 {
 	size_t length = (size_t)(f.end - f.begin);
 
-	for (int i = 0; i < SPLITS; i++) {
-		if (length == strlen(data_split_names[i]) &&
-			!memcmp(f.begin, data_split_names[i], length)) {
-			*usage = (uint8_t)i;
-			return DATA_OK;
-		}
-	}
-	return fail(p, "usage \"%.*s\", expected Training, PublicTest or PrivateTest",
+	if (p->place[USAGE] < 0)
+		*usage = SPLIT_TRAIN;
+	else if (!data_split_parse(f.begin, length, usage))
+		return fail(p, "usage \"%.*s\", expected Training, PublicTest or PrivateTest",
 		length < 40 ? (int)length : 40, f.begin);
+	return DATA_OK;
+}
+
+/* Digits as a number, -1 where there are others. */
+static int number_of(struct field f)
+{
+	int value = 0;
+
+	for (const char *s = f.begin; s < f.end; s++) {
+		if (*s < '0' || *s > '9' || value > 1000)
+			return -1;
+		value = 10 * value + *s - '0';
+	}
+	return f.begin < f.end ? value : -1;
+}
+
+/* The first label says whether they are names. */
+static bool is_name(struct field f)
+{
+	return f.begin < f.end && !((*f.begin >= '0' && *f.begin <= '9') || *f.begin == '-');
 }
 
 static enum data_status read_label(struct parser *p, struct field f, uint8_t *label)
 {
 	size_t length = (size_t)(f.end - f.begin);
+	int most = p->classes.given ? p->classes.n : DATA_CLASSES, value = number_of(f);
+	char wrong[CLASS_ERROR];
 
-	if (length != 1 || *f.begin < '0' || *f.begin >= '0' + DATA_CLASSES)
+	if (p->d->n == 0)
+		p->named = is_name(f);
+	if (p->named) {
+		value = classes_find(&p->classes, f.begin, length, wrong);
+		if (value < 0)
+			return fail(p, "%s", wrong);
+	} else if (value < 0 || value >= most) {
 		return fail(p, "label \"%.*s\", expected 0..%d", length < 40 ? (int)length : 40,
-			f.begin, DATA_CLASSES - 1);
-	*label = (uint8_t)(*f.begin - '0');
+			f.begin, most - 1);
+	}
+	*label = (uint8_t)value;
 	return DATA_OK;
 }
 
@@ -260,7 +295,7 @@ static enum data_status read_row(struct parser *p, char *at, char *end)
 		status = read_usage(p, column[USAGE], &d->usage[d->n]);
 	if (status != DATA_OK)
 		return status;
-	size = (size_t)d->h * (size_t)d->w;
+	size = data_image_size(d);
 	return read_pixels(p, column[PIXELS], d->pixels + (size_t)d->n++ * size, (long)size);
 }
 
@@ -282,17 +317,27 @@ static enum data_status read_rows(struct parser *p)
 	return status;
 }
 
-enum data_status data_load_csv(struct dataset *d, const char *path, struct data_error *error)
+enum data_status data_load_csv(struct dataset *d, const char *path,
+	const struct data_options *options, struct data_error *error)
 {
 	struct parser p = { .path = path, .d = d, .error = error };
 	enum data_status status;
+	char wrong[CLASS_ERROR];
 
 	memset(d, 0, sizeof(*d));
 	error->text[0] = 0;
+	if (classes_init(&p.classes, options ? options->classes : NULL, wrong)) {
+		snprintf(error->text, sizeof(error->text), "%s", wrong);
+		return DATA_MALFORMED;
+	}
 	status = lines_open(&p.lines, path) ? ended(&p) : read_rows(&p);
 	lines_close(&p.lines);
-	if (status == DATA_OK && data_finish(d) != DATA_OK)
-		status = out_of_memory(&p);
+	if (status == DATA_OK && (p.named || p.classes.given))
+		status = classes_finish(&p.classes, d);
+	if (status == DATA_OK)
+		status = data_finish(d);
+	if (status == DATA_MEMORY)
+		out_of_memory(&p);
 	if (status != DATA_OK)
 		data_free(d);
 	return status;

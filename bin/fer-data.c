@@ -13,6 +13,11 @@
 static const struct cli_option options[] = {
 	{ "ferplus", 0, CLI_TEXT, NULL, "data", "FILE",
 		"fer2013new.csv: also compare the labels with those of FER+", 0 },
+	{ "class-names", 0, CLI_TEXT, NULL, "data", "A,B,...",
+		"names and order of the classes [as found; FER2013's seven]", 0 },
+	{ "img-size", 0, CLI_COUNT, NULL, "data", "N",
+		"bring larger images to NxN, pictures of unequal sizes in any case", 0 },
+	{ "channels", 0, CLI_CHOICE, NULL, "data", "1|3", "1: make colour pictures grey", 0 },
 	{ "seed", 0, CLI_INT, "42", "data", "N", "of the drawn faces", 0 },
 	{ "json", 0, CLI_FLAG, "false", "output", NULL, "one JSON object on stdout",
 		CLI_TRANSIENT },
@@ -32,7 +37,8 @@ static const struct cli_program program = {
 	.name = "fer-data",
 	.synopsis = "info|check FILE...",
 	.summary = "Describe data sets (info), or say for each whether it is well formed (check). "
-		   "FILE is a .csv or .csv.gz, or synth or synth:N.",
+		   "FILE is a .csv or .csv.gz, a folder of pictures SPLIT/CLASS/*.jpg|png or a zip of it, "
+		   "or synth or synth:N.",
 	.options = options,
 	.examples = examples,
 	.version = print_version,
@@ -78,7 +84,13 @@ static enum data_status compare_ferplus(struct file *f, const char *path, struct
 static enum data_status read_file(const struct cli *c, struct file *f, struct data_error *error)
 {
 	const char *ferplus = cli_text(c, "ferplus");
-	enum data_status status = data_load(&f->data, f->name, (uint64_t)cli_int(c, "seed"), error);
+	const struct data_options wanted = {
+		.seed = (uint64_t)cli_int(c, "seed"),
+		.classes = cli_text(c, "class-names"),
+		.side = (int32_t)cli_int(c, "img-size"),
+		.channels = cli_is(c, "channels", "1") ? 1 : 0,
+	};
+	enum data_status status = data_load(&f->data, f->name, &wanted, error);
 
 	if (status != DATA_OK)
 		return status;
@@ -93,14 +105,18 @@ static enum data_status read_file(const struct cli *c, struct file *f, struct da
 
 /* --- as JSON --- */
 
-static void json_counts(struct json *j, const struct data_facts *f)
+static void json_counts(struct json *j, const struct dataset *d, const struct data_facts *f)
 {
+	json_row(j, "classes");
+	for (int c = 0; c < d->classes; c++)
+		json_text(j, NULL, d->class_names[c]);
+	json_end(j);
 	json_object(j, "splits");
 	for (int s = 0; s < SPLITS; s++) {
 		json_object(j, data_split_names[s]);
 		json_int(j, "images", f->n[s]);
-		for (int c = 0; c < DATA_CLASSES; c++)
-			json_int(j, data_class_names[c], f->count[s][c]);
+		for (int c = 0; c < d->classes; c++)
+			json_int(j, d->class_names[c], f->count[s][c]);
 		json_int(j, "repeats_within", f->repeats_within[s]);
 		for (int t = 0; t < s; t++) {
 			char key[40];
@@ -141,10 +157,11 @@ static void json_file(struct json *j, const struct file *f, bool describe, const
 		json_int(j, "images", f->data.n);
 		json_int(j, "height", f->data.h);
 		json_int(j, "width", f->data.w);
+		json_int(j, "channels", f->data.channels);
 		json_text(j, "hash", hash);
 	}
 	if (!error && describe) {
-		json_counts(j, &f->facts);
+		json_counts(j, &f->data, &f->facts);
 		json_int(j, "blank", f->facts.blank);
 		json_int(j, "distinct", f->facts.distinct);
 		json_int(j, "repeats", f->facts.repeats);
@@ -158,32 +175,45 @@ static void json_file(struct json *j, const struct file *f, bool describe, const
 
 /* --- as text --- */
 
-static void print_row(const char *name, const int32_t *count)
+/* Bytes of UTF-8 that begin a character: columns on a screen, nearly. */
+static int columns(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+static void print_counts(const char *name, int width, const struct data_facts *f, int c)
 {
 	int32_t sum = 0;
 
-	printf("%-12s", name);
-	for (int c = 0; c < DATA_CLASSES; c++) {
-		printf(" %9" PRId32, count[c]);
-		sum += count[c];
+	printf("%s%*s", name, width - columns(name), "");
+	for (int s = 0; s < SPLITS; s++) {
+		int32_t count = c < 0 ? f->n[s] : f->count[s][c];
+
+		printf(" %11" PRId32, count);
+		sum += count;
 	}
 	printf(" %9" PRId32 "\n", sum);
 }
 
-static void print_classes(const struct data_facts *f)
+/* A row for each class, so that any names fit. */
+static void print_classes(const struct dataset *d, const struct data_facts *f)
 {
-	int32_t all[DATA_CLASSES] = { 0 };
+	int width = 12;
 
-	printf("%-12s", "");
-	for (int c = 0; c < DATA_CLASSES; c++)
-		printf(" %9s", data_class_names[c]);
+	for (int c = 0; c < d->classes; c++)
+		if (columns(d->class_names[c]) > width)
+			width = columns(d->class_names[c]);
+	printf("%-*s", width, "");
+	for (int s = 0; s < SPLITS; s++)
+		printf(" %11s", data_split_names[s]);
 	printf(" %9s\n", "all");
-	for (int s = 0; s < SPLITS; s++) {
-		print_row(data_split_names[s], f->count[s]);
-		for (int c = 0; c < DATA_CLASSES; c++)
-			all[c] += f->count[s][c];
-	}
-	print_row("all", all);
+	for (int c = 0; c < d->classes; c++)
+		print_counts(d->class_names[c], width, f, c);
+	print_counts("all", width, f, -1);
 }
 
 static void print_flaws(const struct data_facts *f)
@@ -205,20 +235,37 @@ static void print_flaws(const struct data_facts *f)
 			f->without_twins[s]);
 }
 
-static void print_ferplus(const struct file *f)
+static double share_of(int32_t same, int32_t rows)
 {
-	printf("\nlabels that FER+ has too, %% of the rows to which it gives one of the seven\n");
+	return rows ? 100. * same / rows : 0;
+}
+
+/* c < 0: all classes together. */
+static void print_agreement(const struct file *f, int c)
+{
+	int32_t all = 0, all_same = 0;
+
+	printf("%-12s", c < 0 ? "all" : data_class_names[c]);
 	for (int s = 0; s < SPLITS; s++) {
 		int32_t rows = 0, same = 0;
 
-		printf("%-12s", data_split_names[s]);
-		for (int c = 0; c < DATA_CLASSES; c++) {
-			rows += f->rows[s][c];
-			same += f->same[s][c];
-			printf(" %9.1f", f->rows[s][c] ? 100. * f->same[s][c] / f->rows[s][c] : 0);
+		for (int i = 0; i < DATA_CLASSES; i++) {
+			rows += c < 0 || c == i ? f->rows[s][i] : 0;
+			same += c < 0 || c == i ? f->same[s][i] : 0;
 		}
-		printf(" %9.1f\n", rows ? 100. * same / rows : 0);
+		printf(" %11.1f", share_of(same, rows));
+		all += rows;
+		all_same += same;
 	}
+	printf(" %9.1f\n", share_of(all_same, all));
+}
+
+static void print_ferplus(const struct file *f)
+{
+	printf("\nlabels that FER+ has too, %% of the rows to which it gives one of the seven\n");
+	for (int c = 0; c < DATA_CLASSES; c++)
+		print_agreement(f, c);
+	print_agreement(f, -1);
 	printf("to %" PRId32 " rows it gives none\n", f->without);
 }
 
@@ -227,13 +274,13 @@ static void print_file(const struct file *f, bool describe)
 	const struct dataset *d = &f->data;
 
 	if (!describe) {
-		printf("%s: ok, %" PRId32 " images of %" PRId32 "x%" PRId32 "\n", f->name, d->n,
-			d->h, d->w);
+		printf("%s: ok, %" PRId32 " images of %" PRId32 "x%" PRId32 "%s\n", f->name, d->n,
+			d->h, d->w, d->channels == 3 ? " RGB" : "");
 		return;
 	}
-	printf("%s: %" PRId32 " images of %" PRId32 "x%" PRId32 ", hash %016" PRIx64 "\n\n",
-		f->name, d->n, d->h, d->w, f->hash);
-	print_classes(&f->facts);
+	printf("%s: %" PRId32 " images of %" PRId32 "x%" PRId32 "%s, hash %016" PRIx64 "\n\n",
+		f->name, d->n, d->h, d->w, d->channels == 3 ? " RGB" : "", f->hash);
+	print_classes(d, &f->facts);
 	putchar('\n');
 	print_flaws(&f->facts);
 	if (f->has_ferplus)

@@ -126,7 +126,7 @@ static int open_all(struct job *j)
 	int status = engine_open(j->cli, &j->ctx);
 
 	if (status < 0)
-		status = source_load(j->cli, &j->data);
+		status = source_load_for(j->cli, &j->data, j->ctx, cli_text(j->cli, "checkpoint"));
 	if (status < 0)
 		status = read_votes(j);
 	if (status < 0)

@@ -100,7 +100,11 @@ static bool writes_nothing(const struct job *j)
 
 static int load_data(struct job *j)
 {
-	int status = source_load(j->cli, &j->data);
+	struct source_shape shape = {
+		.side = (int32_t)cli_int(j->cli, "img-size"),
+		.channels = cli_is(j->cli, "channels", "1") ? 1 : 0,
+	};
+	int status = source_load_as(j->cli, &j->data, &shape);
 
 	j->filter = (struct data_filter){
 		.without = FLAW_NO_LABEL,
@@ -157,6 +161,10 @@ static int settle_model(struct job *j)
 	if (status < 0 && file)
 		status = train_settings(j->cli, j->model, config);
 	config->classes = j->data.classes;
+	/* Shrinking is done here, where it is antialiased; enlarging on the device. */
+	if (status < 0 && data_fit(&j->data, config->image < j->data.h ? (int32_t)config->image : 0,
+				   (int32_t)config->channels) != DATA_OK)
+		return cli_fail(j->cli, CLI_RUNTIME, "out of memory");
 	return status;
 }
 

@@ -11,11 +11,13 @@ bin_libfer_la_SOURCES = \
 	bin/cli_ini.c \
 	bin/cli_value.c \
 	bin/data.c bin/data.h \
+	bin/data_classes.c bin/data_classes.h \
 	bin/data_csv.c \
 	bin/data_dups.c \
 	bin/data_ferplus.c \
 	bin/data_folds.c \
 	bin/data_load.c \
+	bin/data_pictures.c \
 	bin/engine.c bin/engine.h \
 	bin/evaluate.c bin/evaluate.h \
 	bin/explain.c bin/explain.h \
@@ -23,6 +25,7 @@ bin_libfer_la_SOURCES = \
 	bin/export.c bin/export.h \
 	bin/figures.c bin/figures.h \
 	bin/folds.c bin/folds.h \
+	bin/files.c bin/files.h \
 	bin/import.c bin/import.h \
 	bin/import_layout.c bin/import_layout.h \
 	bin/import_names.c bin/import_names.h \

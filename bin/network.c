@@ -54,19 +54,19 @@ cg_tensor *network_forward(const struct network *n, cg_tensor *x)
 
 /* --- to a file --- */
 
-static void join_classes(const struct network *n, char text[MODEL_TEXT])
+static void join_classes(const struct network *n, char text[NETWORK_CLASSES])
 {
-	snprintf(text, MODEL_TEXT, "%s", n->class_names ? "" : n->file_classes);
+	snprintf(text, NETWORK_CLASSES, "%s", n->class_names ? "" : n->file_classes);
 	for (int i = 0; n->class_names && i < n->config.classes; i++) {
 		size_t end = strlen(text);
 
-		snprintf(text + end, MODEL_TEXT - end, "%s%s", i ? "," : "", n->class_names[i]);
+		snprintf(text + end, NETWORK_CLASSES - end, "%s%s", i ? "," : "", n->class_names[i]);
 	}
 }
 
 cg_status network_write(const struct network *n, cg_writer *w)
 {
-	char config[MODEL_TEXT], classes[MODEL_TEXT], hash[17];
+	char config[MODEL_TEXT], classes[NETWORK_CLASSES], hash[17], side[16];
 	cg_status status;
 
 	model_config_text(n->model, &n->config, config);
@@ -79,6 +79,9 @@ cg_status network_write(const struct network *n, cg_writer *w)
 		status = cg_writer_meta(w, "fer.classes", classes);
 	if (status == CG_OK)
 		status = cg_writer_meta(w, "fer.data", hash);
+	snprintf(side, sizeof(side), "%" PRId32, n->side);
+	if (status == CG_OK && n->side)
+		status = cg_writer_meta(w, "fer.image", side);
 	return status == CG_OK ? cg_params_save(n->params, w, "") : status;
 }
 
@@ -132,11 +135,36 @@ int network_settings(const struct cli *c, const cg_file *f, const char *path,
 	return -1;
 }
 
+int network_origin(const struct cli *c, cg_ctx *ctx, const char *path, struct network_origin *o)
+{
+	cg_file *f = cg_file_open(ctx, path);
+	const char *text;
+	const struct model *model;
+	struct model_config config = { 0 };
+	int status = f ? network_settings(c, f, path, &model, &config) :
+			 network_file_fail(c, ctx, path);
+
+	*o = (struct network_origin){ 0 };
+	if (status < 0) {
+		text = cg_file_meta(f, "fer.classes");
+		snprintf(o->classes, sizeof(o->classes), "%s", text ? text : "");
+		text = cg_file_meta(f, "fer.image");
+		o->side = text ? (int32_t)strtol(text, NULL, 10) : 0;
+		if (o->side < 1 || o->side > 4096)
+			o->side = config.image ? (int32_t)config.image :
+				  config.size > 48 ? (int32_t)config.size : 48;
+		o->channels = (int32_t)config.channels;
+		o->enlarges = config.image > 0;
+	}
+	cg_file_close(f);
+	return status;
+}
+
 static int check_classes(const struct cli *c, const cg_file *f, const char *path,
 			 const struct network *n)
 {
 	const char *found = cg_file_meta(f, "fer.classes");
-	char wanted[MODEL_TEXT];
+	char wanted[NETWORK_CLASSES];
 
 	join_classes(n, wanted);
 	if (found && *found && *wanted && strcmp(found, wanted))
@@ -158,8 +186,9 @@ int network_load(struct network *n, const struct cli *c, cg_ctx *ctx, const char
 		return network_file_fail(c, ctx, path);
 	status = network_settings(c, f, path, &model, &config);
 	if (status < 0 && classes && config.classes != classes)
-		status = cli_fail(c, CLI_CHECKPOINT, "%s: has %d classes, the data has %d", path,
-				  (int)config.classes, (int)classes);
+		status = cli_fail(c, CLI_CHECKPOINT, "%s: has %d classes (%s), the data has %d", path,
+				  (int)config.classes, cg_file_meta(f, "fer.classes") ?
+				  cg_file_meta(f, "fer.classes") : "unnamed", (int)classes);
 	if (status < 0)
 		status = network_open(n, c, ctx, model, &config, 0);
 	if (status < 0) {
@@ -172,7 +201,7 @@ int network_load(struct network *n, const struct cli *c, cg_ctx *ctx, const char
 
 int network_read(struct network *n, const struct cli *c, cg_file *f, const char *path)
 {
-	const char *hash = cg_file_meta(f, "fer.data");
+	const char *hash = cg_file_meta(f, "fer.data"), *side = cg_file_meta(f, "fer.image");
 	char wanted[MODEL_TEXT], found[MODEL_TEXT];
 	const struct model *model;
 	struct model_config config;
@@ -191,6 +220,7 @@ int network_read(struct network *n, const struct cli *c, cg_file *f, const char 
 	if (cg_params_load(n->params, f, "") != CG_OK)
 		return network_file_fail(c, n->ctx, path);
 	n->data_hash = hash ? strtoull(hash, NULL, 16) : 0;
+	n->side = side ? (int32_t)strtol(side, NULL, 10) : 0;
 	if (cg_file_meta(f, "fer.classes"))
 		snprintf(n->file_classes, sizeof(n->file_classes), "%s",
 			 cg_file_meta(f, "fer.classes"));

@@ -6,6 +6,7 @@
  *	fer.config	size=44 channels=1 classes=7 width=32 dropout=0.25
  *	fer.classes	angry,disgust,fear,happy,sad,surprise,neutral
  *	fer.data	hash of the data it was trained on, 16 hexadecimal digits
+ *	fer.image	side of those images, before they were brought to the settings' size
  *
  * Functions return -1 to go on, or the exit code after a message.
  */
@@ -16,6 +17,8 @@
 #include "clgrad.h"
 #include "../models/models.h"
 
+enum { NETWORK_CLASSES = 4096 };
+
 struct network {
 	cg_ctx *ctx;
 	const struct model *model;
@@ -23,8 +26,16 @@ struct network {
 	void *self;		/* the model's own struct */
 	cg_params *params;
 	const char *const *class_names;	/* [config.classes]; of the data set, borrowed */
-	char file_classes[MODEL_TEXT];	/* what a file says of them, where class_names is NULL */
+	char file_classes[NETWORK_CLASSES];	/* what a file says of them, where class_names is NULL */
 	uint64_t data_hash;
+	int32_t side;		/* of the images it is trained on; 0: unknown */
+};
+
+/* Images and classes that a file's network was trained on, for those who have others. */
+struct network_origin {
+	int32_t side, channels;
+	bool enlarges;		/* the settings bring smaller images to a size of their own */
+	char classes[NETWORK_CLASSES];	/* "a,b,c", or "" */
 };
 
 /* Makes the network and draws its parameters. network_close() is due in every case. */
@@ -43,6 +54,9 @@ cg_tensor *network_forward(const struct network *n, cg_tensor *x);
 /* Adds the metadata and the parameters to a file. */
 cg_status network_write(const struct network *n, cg_writer *w);
 int network_save(const struct network *n, const struct cli *c, const char *path);
+
+/* side: what the file says, else FER2013's 48 or the input's size, whichever is larger. */
+int network_origin(const struct cli *c, cg_ctx *ctx, const char *path, struct network_origin *o);
 
 /* The model and the settings that a file names. */
 int network_settings(const struct cli *c, const cg_file *f, const char *path,

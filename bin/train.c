@@ -77,6 +77,7 @@ int train_open(struct trainer *t, struct cli *c, const struct train_config *conf
 			       .train = train, .validation = validation };
 	n->class_names = d->class_names;
 	n->data_hash = d->hash;
+	n->side = d->h;
 	divide(t);
 	status = allocate(t);
 	if (status < 0)

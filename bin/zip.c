@@ -186,6 +186,11 @@ static int read_directory(struct zip *z)
 	return *z->error ? -1 : 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct zip_entry *)a)->name, ((const struct zip_entry *)b)->name);
+}
+
 /* --- opening --- */
 
 bool zip_is(const char *path)
@@ -208,7 +213,11 @@ int zip_open(struct zip *z, const char *path)
 	if (!z->file || fseeko(z->file, 0, SEEK_END) || (end = ftello(z->file)) < 0)
 		return fail(z, "%s", strerror(errno));
 	z->bytes = (uint64_t)end;
-	return read_directory(z);
+	if (read_directory(z))
+		return -1;
+	if (z->n)
+		qsort(z->entry, (size_t)z->n, sizeof(*z->entry), by_name);
+	return 0;
 }
 
 void zip_close(struct zip *z)
@@ -225,9 +234,18 @@ void zip_close(struct zip *z)
 
 int32_t zip_find(const struct zip *z, const char *name)
 {
-	for (int32_t i = 0; i < z->n; i++)
-		if (!strcmp(z->entry[i].name, name))
-			return i;
+	int32_t low = 0, high = z->n;
+
+	while (low < high) {
+		int32_t middle = low + (high - low) / 2, order = strcmp(z->entry[middle].name, name);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return -1;
 }
 

@@ -22,7 +22,7 @@ struct zip_entry {
 struct zip {
 	FILE *file;
 	uint64_t bytes;		/* of the archive */
-	struct zip_entry *entry;
+	struct zip_entry *entry;	/* in the order of their names */
 	int32_t n;
 	char error[256];	/* "x/1.jpg: its data are damaged (CRC)"; the archive's path is not in it */
 };

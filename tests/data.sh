@@ -87,8 +87,8 @@ bad "a label out of range" 5 'label "7", expected 0..6'
 bad "a negative label" 5 'label "-1", expected 0..6'
 { good; row "" 16 Training; } >$dir/bad.csv
 bad "no label" 5 'label "", expected 0..6'
-{ good; row 1 16 Test; } >$dir/bad.csv
-bad "an unknown usage" 5 'usage "Test", expected Training, PublicTest or PrivateTest'
+{ good; row 1 16 Tset; } >$dir/bad.csv
+bad "an unknown usage" 5 'usage "Tset", expected Training, PublicTest or PrivateTest'
 { good; echo 1,2; } >$dir/bad.csv
 bad "a row of two fields" 5 "2 fields, expected 3"
 { good; row 1 16 Training,x; } >$dir/bad.csv
@@ -97,8 +97,8 @@ bad "a row of four fields" 5 "4 fields, expected 3"
 bad "images that are not square" 2 "15 pixels, not a square image"
 
 # Files
-{ echo emotion,pixels; row 1 16 Training; } >$dir/bad.csv
-bad "no column Usage" 1 'no column "Usage" in the header'
+{ echo emotion,Usage; row 1 16 Training; } >$dir/bad.csv
+bad "no column pixels" 1 'no column "pixels" in the header'
 row 1 16 Training >$dir/bad.csv
 bad "no header" 1 'no column "emotion" in the header'
 : >$dir/bad.csv
@@ -108,7 +108,7 @@ bad_file "a header only" "no rows below the header"
 run check $dir/none.csv
 check "no file" fails 3 "$dir/none.csv: No such file or directory"
 run check $dir
-check "a folder" fails 3 "$dir: is a folder, expected a CSV file"
+check "a folder" fails 3 "$dir: no JPEG or PNG picture in it"
 
 # gzip
 { good; for i in 1 2 3 4 5 6 7 8; do row $((i % 7)) 1600 Training; done; } | sed '2,4d' >$dir/long.csv
@@ -145,6 +145,38 @@ reads "no newline at the end" 3 4
 { good; echo; } >$dir/good.csv
 reads "an empty line at the end" 3 4
 
+{ echo pixels,Label; row 2 16 x | sed 's/^2,\(.*\),x/\1,2/'; } >$dir/good.csv
+reads "no column Usage, another name of the label" 1 4
+good | sed 's/PublicTest/Val/; s/PrivateTest/test/' >$dir/good.csv
+reads "other words for the splits" 3 4
+{ echo emotion,pixels; row 1 48 x | sed 's/,x$//'; } >$dir/good.csv
+run check $dir/good.csv
+check "48 values are RGB" [ "$status:$(cat $dir/out)" = "0:$dir/good.csv: ok, 1 images of 4x4 RGB" ]
+run check --channels 1 $dir/good.csv
+check "or grey" [ "$status:$(cat $dir/out)" = "0:$dir/good.csv: ok, 1 images of 4x4" ]
+
+# Classes of its own
+{ echo emotion,pixels; for c in owl cat owl bat; do row $c 16 x | sed 's/,x$//'; done; } >$dir/own.csv
+run info --json $dir/own.csv
+check "names as labels" grep -q '"classes": \["bat", "cat", "owl"\]' $dir/out
+check "are counted" grep -q '"owl": 2' $dir/out
+run info --json --class-names owl,cat,bat,dog $dir/own.csv
+check "--class-names orders them" grep -q '"classes": \["owl", "cat", "bat", "dog"\]' $dir/out
+run check --class-names owl,cat $dir/own.csv
+check "and refuses others" fails 3 "$dir/own.csv:5: class \"bat\" is none of owl, cat"
+run check --class-names owl,cat,Owl $dir/own.csv
+check "a name twice" fails 3 'class "Owl" is given twice'
+{ good; row 7 16 Training; } >$dir/own.csv
+run check --class-names a,b,c,d,e,f,g,h $dir/own.csv
+check "--class-names of numbers" [ $status -eq 0 ]
+run check --class-names a,b,c,d,e,f,g $dir/own.csv
+check "the number of names is the limit" fails 3 "$dir/own.csv:5: label \"7\", expected 0..6"
+{ good; row 1 16 Training; } | sed '2,$s/^0/Angry/; s/^3/sad/; s/^6/fear/; s/^1/disgust/' >$dir/own.csv
+for c in happy surprise Neutral; do row $c 16 Training; done >>$dir/own.csv
+run info --json $dir/own.csv
+check "FER2013's seven by name keep its order" \
+	grep -q '"angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"' $dir/out
+
 # Several files; --json
 good >$dir/good.csv
 row 1 16 Training >$dir/bad.csv
@@ -171,17 +203,21 @@ check "rows without twins" grep -q 'without twins  PrivateTest: 1 rows' $dir/out
 
 # Drawn faces
 run info synth:70
-check "synth is balanced" grep -q '^Training  *10  *10  *10  *10  *10  *10  *10  *70$' $dir/out
+check "synth is balanced" [ "$(grep -c '^[a-z]*  *10 ' $dir/out)" -eq 7 ]
 run info synth:x
 check "synth of no number" fails 3 'synth:x: expected synth or synth:N with N in 7..1000000'
 
 # FER2013
 shared=${FER_SHARED:-${srcdir:-.}/../shared}
 real=$shared/data/fer2013.csv.gz
-facts='Training 3995 436 4097 7215 4830 3171 4965 28709
-PublicTest 467 56 496 895 653 415 607 3589
-PrivateTest 491 55 528 879 594 416 626 3589
-all 4953 547 5121 8989 6077 4002 6198 35887
+facts='angry 3995 467 491 4953
+disgust 436 56 55 547
+fear 4097 496 528 5121
+happy 7215 895 879 8989
+sad 4830 653 594 6077
+surprise 3171 415 416 4002
+neutral 4965 607 626 6198
+all 28709 3589 3589 35887
 blank 12 images
 1853 rows repeat another: 34034 distinct images, 1516 of them repeated, 57 with
 PublicTest: 280 rows have the pixels of a Training row

@@ -31,7 +31,7 @@ lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize
+bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize bin/files
 bin/stop bin/picture
 bin/data
 bin/engine bin/import_names bin/npy

@@ -29,6 +29,7 @@ unit_programs = \
 	tests/test_kernel \
 	tests/test_metrics \
 	tests/test_picture \
+	tests/test_pictures \
 	tests/test_plan \
 	tests/test_safetensors \
 	tests/test_synth \
@@ -103,6 +104,7 @@ EXTRA_DIST += \
 # Pictures that Pillow wrote, with what it sees in them, and the script.
 EXTRA_DIST += \
 	tests/golden/make_pictures.py \
+	tests/golden/own.zip \
 	tests/golden/pictures.zip
 
 # What scikit-learn and SciPy computed, and the script that asked them.
@@ -126,7 +128,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/data.tmp tests/devices.tmp tests/metrics.tmp tests/train.tmp
+	rm -rf tests/cache tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/metrics.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all

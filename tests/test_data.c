@@ -180,7 +180,7 @@ static void test_read(const struct dataset *d)
 	struct data_error error;
 
 	write_csv(d);
-	if (!ok(data_load(&e, csv, 0, &error) == DATA_OK, "a CSV is read"))
+	if (!ok(data_load(&e, csv, NULL, &error) == DATA_OK, "a CSV is read"))
 		return;
 	ok(e.n == N && e.h == SIDE && e.hash == d->hash && !memcmp(e.pixels, d->pixels, N * SIZE) &&
 			!memcmp(e.flaw, d->flaw, N),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes pictures.zip for test_picture.c: generated JPEG and PNG files, and for each NAME.EXT a NAME.EXT.raw with
 the pixels that Pillow finds in it (height, width, channels as 32 bits, then bytes); resize-*.raw and square-*.raw
-hold what Pillow's BILINEAR makes of gradient.png. Needs Pillow and NumPy."""
+hold what Pillow's BILINEAR makes of gradient.png. And own.zip, a data set of shapes: three classes, two splits, JPEG
+and PNG, grey and RGB, of several sizes, and files that are no pictures. Needs Pillow and NumPy."""
 import io
 import os
 import struct
@@ -68,6 +69,31 @@ for side in (24, 37, 48):
     middle = big.convert("L").crop((8, 0, 45, 37))
     members[f"square-{side}.raw"] = raw(middle.resize((side, side), Image.BILINEAR))
 
-with zipfile.ZipFile(os.path.join(HERE, "pictures.zip"), "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
-    for name, data in sorted(members.items()):
-        z.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)
+
+
+def save(archive, files):
+    with zipfile.ZipFile(os.path.join(HERE, archive), "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
+        for name, data in files:
+            z.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)
+
+
+def shape(kind, i):
+    """A disc, a square or stripes on a dark ground, of an own size and shade."""
+    h, w = 24 + i % 5, 24 + i * 7 % 9
+    y, x = np.mgrid[0:h, 0:w] / np.array([h - 1, w - 1]).reshape(2, 1, 1) - .5
+    inside = {"disc": x * x + y * y < .1, "square": np.maximum(abs(x), abs(y)) < .3, "Stripes": np.sin(25 * x) > 0}
+    a = np.where(inside[kind], 150 + 10 * (i % 8), 20 + 5 * (i % 5)).astype(np.uint8)
+    if i % 3 == 0:
+        a = np.stack([a, a // 2, 255 - a], 2)
+    return Image.fromarray(a)
+
+
+save("pictures.zip", sorted(members.items()))
+own = [("shapes/readme.txt", b"no picture"), ("__MACOSX/shapes/train/disc/._1.jpg", b"no picture")]
+for kind in ("disc", "square", "Stripes"):
+    for i in range(14):
+        out = io.BytesIO()
+        suffix = "png" if i % 2 else "JPG"
+        shape(kind, i).save(out, "png" if i % 2 else "jpeg", quality=90)
+        own.append((f"shapes/{'train' if i < 10 else 'test'}/{kind}/{i}.{suffix}", out.getvalue()))
+save("own.zip", own)
