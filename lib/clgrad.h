@@ -108,7 +108,8 @@ typedef struct cg_device_info {
 	char platform_name[128], name[128], vendor[128], version[128], driver[128];
 	bool is_cpu, is_gpu, has_fp16, has_fp64, local_is_real;
 	unsigned compute_units, clock_mhz, vector_width;	/* native float vector width */
-	size_t max_work_group;
+	size_t max_work_group;		/* items of a work-group */
+	size_t max_items[2];		/* of them along its first two dimensions */
 	uint64_t global_bytes, max_alloc_bytes, local_bytes;
 	unsigned align_bytes;		/* sub-buffers start at multiples of this */
 } cg_device_info;

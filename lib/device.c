@@ -32,6 +32,14 @@ static uint64_t number_of(cl_device_id d, cl_device_info what, size_t size)
 	return size == sizeof(cl_uint) ? v.u : v.l;
 }
 
+static void read_max_items(cl_device_id d, size_t items[2])
+{
+	size_t all[16] = { 0 };
+
+	clGetDeviceInfo(d, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof(all), all, NULL);
+	memcpy(items, all, 2 * sizeof(*items));
+}
+
 static void describe(cl_platform_id platform, cl_device_id d, cg_device_info *info)
 {
 	char extensions[4096];
@@ -57,6 +65,7 @@ static void describe(cl_platform_id platform, cl_device_id d, cg_device_info *in
 	info->vector_width =
 		(unsigned)number_of(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
 	info->max_work_group = (size_t)number_of(d, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+	read_max_items(d, info->max_items);
 	info->global_bytes = number_of(d, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
 	info->max_alloc_bytes = number_of(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
 	info->local_bytes = number_of(d, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));

@@ -10,6 +10,9 @@
 #define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit) \
 	X(winograd)
 
+/* GPU family: what kernels with a work-group size of their own need, and the least that the others take */
+enum { GROUP = 256, LEAST_GROUP = 64 };
+
 /* A device is a difference laid over the generic row: fields of -1 keep what was there. */
 struct row {
 	const char *vendor; /* a part of the platform's or device's vendor, "" for any */
@@ -57,15 +60,16 @@ static bool is_power_of_2(int n)
 }
 
 /* What kernels rely on: vector types, trees of sums. */
-static cg_status check(cg_ctx *ctx, const struct cg__tune *t)
+static cg_status check(cg_ctx *ctx, const cg_device_info *info, const struct cg__tune *t)
 {
 	if (t->vector_width != 4 && t->vector_width != 8 && t->vector_width != 16)
 		return cg__fail(ctx, CG_ERR_FORMAT, "%s: vector_width is %d, not 4, 8 or 16",
 			ctx->env.tune, t->vector_width);
-	if (!is_power_of_2(t->group) || (size_t)t->group > ctx->info.max_work_group)
+	if (!is_power_of_2(t->group) || t->group < LEAST_GROUP ||
+		(size_t)t->group > info->max_work_group)
 		return cg__fail(ctx, CG_ERR_FORMAT,
-			"%s: group is %d, not a power of 2 up to the device's %zu", ctx->env.tune,
-			t->group, ctx->info.max_work_group);
+			"%s: group is %d, not a power of 2 from %d to the device's %zu",
+			ctx->env.tune, t->group, LEAST_GROUP, info->max_work_group);
 	if (t->warp < 1 || t->groups_per_unit < 1)
 		return cg__fail(ctx, CG_ERR_FORMAT, "%s: %s is %d, not above 0", ctx->env.tune,
 			t->warp < 1 ? "warp" : "groups_per_unit",
@@ -73,10 +77,28 @@ static cg_status check(cg_ctx *ctx, const struct cg__tune *t)
 	return CG_OK;
 }
 
+/* Tiles of matrix products and of transpositions are 16 x 16 items, rows of softmax and loss 64, and few channels are
+ * summed by groups of 1 x `group`. */
+static bool has_groups(const cg_device_info *info)
+{
+	return info->max_work_group >= GROUP && info->max_items[0] >= GROUP &&
+		info->max_items[1] >= GROUP;
+}
+
+static cg_status check_groups(cg_ctx *ctx, const cg_device_info *info, const struct cg__tune *t)
+{
+	if (t->cpu_family || has_groups(info))
+		return CG_OK;
+	return cg__fail(ctx, CG_ERR_NO_DEVICE,
+		"%s: work-groups of %zu items (%zu x %zu) at most, the GPU family of kernels needs "
+		"%d; CG_FAMILY=cpu needs 1",
+		info->name, info->max_work_group, info->max_items[0], info->max_items[1], GROUP);
+}
+
 cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tune *t)
 {
 	/* A device whose local memory is plain memory gains nothing from tiles and barriers. */
-	t->cpu_family = info->is_cpu || !info->local_is_real;
+	t->cpu_family = info->is_cpu || !info->local_is_real || !has_groups(info);
 	if (ctx->env.family[0])
 		t->cpu_family = strcmp(ctx->env.family, "cpu") == 0;
 	t->clblast = !t->cpu_family;
@@ -99,7 +121,8 @@ cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tu
 	if (ctx->env.gemm[0])
 		t->clblast = strcmp(ctx->env.gemm, "clblast") == 0;
 	if (ctx->env.tune[0] == '\0')
-		return CG_OK;
+		return check_groups(ctx, info, t);
 	TRY(read_file(ctx, ctx->env.tune, t));
-	return check(ctx, t);
+	TRY(check(ctx, info, t));
+	return check_groups(ctx, info, t);
 }

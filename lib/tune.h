@@ -16,7 +16,8 @@ struct cg__tune {
 };
 
 /* The row of this device: the generic one, what differs laid over it, then CG_FAMILY, CG_GEMM and the file CG_TUNE
- * (`name value` a line; CG_ERR_FILE, CG_ERR_FORMAT). */
+ * (`name value` a line; CG_ERR_FILE, CG_ERR_FORMAT). A device whose work-groups are too small for the GPU family gets the
+ * CPU family; forced to the other it is refused (CG_ERR_NO_DEVICE). */
 cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tune *tune);
 
 #endif

@@ -33,6 +33,7 @@ unit_programs = \
 	tests/test_plan \
 	tests/test_safetensors \
 	tests/test_synth \
+	tests/test_tune \
 	tests/test_weights \
 	tests/test_zip
 

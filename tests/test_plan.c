@@ -205,34 +205,6 @@ static void test_backward_twice(cg_ctx *ctx)
 	cg_array_free(a);
 }
 
-static void test_tune(void)
-{
-	static const char *const wrong[] = { "vector_width 12", "group 100", "warp 0",
-		"group 1073741824" };
-	char path[] = "/tmp/clgrad-tune-XXXXXX";
-	int file = mkstemp(path);
-
-	if (file >= 0)
-		close(file);
-	setenv("CG_TUNE", path, 1);
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		FILE *f = fopen(path, "w");
-		cg_status status;
-		cg_ctx *ctx;
-
-		if (f) {
-			fprintf(f, "%s\n", wrong[i]);
-			fclose(f);
-		}
-		status = cg_open(NULL, &ctx);
-		ok(status == CG_ERR_FORMAT, "a parameter that kernels cannot take: %s",
-			cg_error(ctx));
-		cg_close(ctx);
-	}
-	unsetenv("CG_TUNE");
-	remove(path);
-}
-
 /* What a graph says of an operation: whole numbers, floats, members within members, and nothing. */
 static void test_attributes(cg_ctx *ctx)
 {
@@ -276,7 +248,6 @@ int main(void)
 	test_order(ctx);
 	test_backward_twice(ctx);
 	test_attributes(ctx);
-	test_tune();
 	ok(cg_get_stats(ctx).bytes_now == 0, "all device memory is given back");
 	cg_close(ctx);
 	return done();

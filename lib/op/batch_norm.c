@@ -43,12 +43,13 @@ static struct cut whole(const struct cg__emit *e, const cg_tensor *x)
 {
 	struct cut k = { .n = cg__rows(x), .C = cg__last(x), .across = 32 };
 	int64_t fold = 1, lanes = cg__vector_width(e);
+	int group = (int)cg__range_tasks(e, 1, INT32_MAX).local[0];
 
 	while (cg__is_cpu(e) && k.C * fold % lanes != 0)
 		fold *= 2;
-	while (k.across / 2 >= k.C)
+	while (k.across / 2 >= k.C || k.across > group)
 		k.across /= 2;
-	k.down = (int)cg__range_tasks(e, 1, INT32_MAX).local[0] / k.across;
+	k.down = group / k.across; /* at least 1: both are powers of 2 */
 	k.W = fold * k.C;
 	k.rows = divide_up(k.n, fold);
 	k.last = k.n * k.C - (k.rows - 1) * k.W;
