@@ -130,7 +130,7 @@ static double tolerance(cg_file *f, const char *prefix, const char *name)
 
 static bool judge(const char *name, double distance, double allowed)
 {
-	worst = fmax(worst, distance / allowed);
+	worst = worse_of(worst, distance / allowed);
 	return ok(distance <= allowed, "%s: error %.1e of %.1e", name, distance, allowed);
 }
 
@@ -171,7 +171,7 @@ bool golden_compare_digest(cg_file *f, const char *name, const float *value, int
 	norm_error = fabs(sqrt(norm) - (double)golden[0]) / (double)golden[0];
 	dot_error = fabs(dot - (double)golden[1]) / (double)golden[0] / sqrt(3);
 	free(golden);
-	return judge(full, fmax(norm_error, dot_error), tolerance(f, "full/", name));
+	return judge(full, worse_of(norm_error, dot_error), tolerance(f, "full/", name));
 }
 
 double golden_worst(void)

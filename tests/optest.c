@@ -290,7 +290,7 @@ static double largest(const float *x, int64_t n)
 	double m = 0;
 
 	for (int64_t i = 0; i < n; i++)
-		m = fmax(m, fabs((double)x[i]));
+		m = worse_of(m, fabs((double)x[i]));
 	return m;
 }
 

@@ -1,5 +1,6 @@
 #include "tap.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -35,6 +36,11 @@ bool tap_ok(bool passed, const char *cond, const char *file, int line, const cha
 		diag("%s:%d: %s", file, line, cond);
 	}
 	return passed;
+}
+
+double worse_of(double a, double b)
+{
+	return isnan(a) || a > b ? a : b;
 }
 
 void skip(const char *format, ...)

@@ -27,6 +27,9 @@ __attribute__((format(printf, 1, 2))) void skip(const char *format, ...);
 /* A program that cannot be run here, before any test or plan; for return from main. */
 __attribute__((format(printf, 1, 2))) int skip_all(const char *format, ...);
 
+/* The larger of two errors, NaN where one is: fmax would hide it, and then no test fails. */
+double worse_of(double a, double b);
+
 /* A remark for the log. */
 __attribute__((format(printf, 1, 2))) void diag(const char *format, ...);
 

@@ -196,7 +196,7 @@ static double compare(const struct batch *y, const struct images *m, const int32
 					if (i >= d.row0 && i < d.row1 && j >= d.column0 &&
 						j < d.column1)
 						want = 127.5;
-					worst = fmax(worst,
+					worst = worse_of(worst,
 						fabs(want - (double)a->mean -
 							(double)*at(y, b, i, j, c) * sd));
 				}

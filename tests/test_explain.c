@@ -158,7 +158,7 @@ static void test_rollout(cg_ctx *ctx, cg_file *file)
 				sum += row[j];
 				all[i * T + j] = (float)row[j];
 			}
-			worst = fmax(worst, fabs(sum - 1));
+			worst = worse_of(worst, fabs(sum - 1));
 		}
 		golden_compare(file, "vit/rollout", all, t.batch * T * T);
 		ok(worst < 1e-12, "its rows sum to 1 (%.2g)", worst);

@@ -96,13 +96,13 @@ static void test_positions(void)
 	   "a grid of 4x4 to 3x3 and to 7x7");
 	ok(small[0] == 3 && large[1] == 4, "the class token stays");
 	for (int i = 0; i < 9; i++)
-		worst = fmax(worst, fabs((double)small[2 + 2 * i] - (double)smaller[i]));
+		worst = worse_of(worst, fabs((double)small[2 + 2 * i] - (double)smaller[i]));
 	for (int i = 0; i < 10; i++)
-		worst = fmax(worst, fabs((double)large[2 + 2 * i] - (double)larger[i]));
+		worst = worse_of(worst, fabs((double)large[2 + 2 * i] - (double)larger[i]));
 	ok(worst < 1e-6, "interpolated as torch does, to %.1e", worst);
 	worst = 0;
 	for (int i = 0; i < 49; i++)
-		worst = fmax(worst, fabs((double)large[3 + 2 * i] - 1));
+		worst = worse_of(worst, fabs((double)large[3 + 2 * i] - 1));
 	ok(worst < 1e-6, "what is constant stays");
 }
 

@@ -131,7 +131,7 @@ static void test_variance(cg_ctx *ctx)
 			double allowed = 8 * 0x1p-24 * (fabs(want) * 8 + 2 * fabs(m) / sqrt(v));
 			double share = fabs((double)y[i] - want) / allowed;
 
-			worst = share <= worst || isnan(worst) ? worst : share;
+			worst = worse_of(worst, share);
 		}
 	}
 	ok(worst <= 1, "means up to 10^4 sd from zero are sound, %.2g of the bound", worst);

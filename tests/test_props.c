@@ -21,8 +21,7 @@ static double furthest(const float *a, const float *b, int64_t n)
 	double worst = 0;
 
 	for (int64_t i = 0; i < n; i++)
-		if (!isnan(worst) && !(fabs((double)a[i] - (double)b[i]) <= worst))
-			worst = fabs((double)a[i] - (double)b[i]);
+		worst = worse_of(worst, fabs((double)a[i] - (double)b[i]));
 	return worst;
 }
 

@@ -88,9 +88,8 @@ static void compare(cg_plan *plan, const cg_tensor *y, const struct output *o, d
 		ok(false, "%s: %s", o->reference, wrong ? wrong : "another size, or not computed");
 	} else {
 		pool(value, count / C, C);
-		for (int64_t c = 0; c < C && !isnan(worst); c++)
-			if (!(fabs((double)value[c] - (double)want.value[c]) <= worst))
-				worst = fabs((double)value[c] - (double)want.value[c]);
+		for (int64_t c = 0; c < C; c++)
+			worst = worse_of(worst, fabs((double)value[c] - (double)want.value[c]));
 		ok(worst <= tolerance, "%s: off by %.1e of %.0e", o->reference, worst, tolerance);
 	}
 	free(want.value);
