@@ -51,6 +51,7 @@ tests_libtest_la_SOURCES = \
 
 check_PROGRAMS += $(ops_programs) $(unit_programs)
 TESTS += $(unit_programs) $(ops_scripts) \
+	tests/bootstrap.sh \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/exports.sh \
@@ -69,6 +70,7 @@ ops_scripts = \
 
 EXTRA_DIST += $(ops_scripts) \
 	tests/check_export.py \
+	tests/bootstrap.sh \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/exports.sh \
