@@ -58,6 +58,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/kfold.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
+	tests/predict.sh \
 	tests/metrics.sh \
 	tests/style.sh \
 	tests/train.sh
@@ -80,6 +81,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/manpages.sh \
 	tests/metrics.sh \
 	tests/metrics_sklearn.py \
+	tests/predict.sh \
 	tests/run-programs.sh \
 	tests/style.sh \
 	tests/train.sh
@@ -131,7 +133,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/metrics.tmp tests/train.tmp
+	rm -rf tests/cache tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/metrics.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
