@@ -97,8 +97,10 @@ static cg_status check_groups(cg_ctx *ctx, const cg_device_info *info, const str
 
 cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tune *t)
 {
-	/* A device whose local memory is plain memory gains nothing from tiles and barriers. */
-	t->cpu_family = info->is_cpu || !info->local_is_real || !has_groups(info);
+	/* A device whose local memory is plain memory gains nothing from tiles and barriers. But Mesa's llvmpipe
+	 * silently ends the loops of a work-item after 65,535 rounds in all: only short items are right there. */
+	t->cpu_family = !has_groups(info) ||
+		((info->is_cpu || !info->local_is_real) && !strstr(info->name, "llvmpipe"));
 	if (ctx->env.family[0])
 		t->cpu_family = strcmp(ctx->env.family, "cpu") == 0;
 	t->clblast = !t->cpu_family;
