@@ -8,6 +8,8 @@
  *	o[36] = v[36] u[36]		36 products [tiles, C] x [C, M], an item's tiles at a time
  *	y     = A' o A
  *
+ * winograd_dw_cpu.cl: the gradient of w.
+ *
  * Points 0, 1, -1, 2, -2 and infinity (Lavin and Gray, 2015). A result takes 36 / m² products where
  * the sum over the window takes r²: a quarter (3x3) or 0.36 (5x5). The price is rounding: the
  * transforms multiply the variance of the rounding errors, at the worst position of a tile, by 31²
@@ -21,6 +23,9 @@
 #define POINTS (SIDE * SIDE)
 #define OUT (SIDE + 1 - WINDOW)
 #define DEPTH 16 /* channels that winograd_filter transforms at a time; as in winograd.c */
+
+/* To be read in loops that call no vload: those would not be unrolled. */
+typedef vfloat __attribute__((aligned(4))) anywhere;
 
 /* x[0..5] of stride s -> y[0..5] = B' x */
 static inline void transform_input(const vfloat *x, vfloat *y, int s)
@@ -36,41 +41,46 @@ static inline void transform_input(const vfloat *x, vfloat *y, int s)
 	y[5] = 4.f * x[s] - 5.f * x[3 * s] + x[5 * s];
 }
 
-/* w[0..WINDOW-1] of stride s -> u[0..5] = G w */
-static inline void transform_filter(const vfloat *w, vfloat *u, int s)
+/* w[0..taps-1] of stride s -> u[0..5] = G w; taps is 2, 3, 4 or 5 */
+static inline void transform_filter(const vfloat *w, vfloat *u, int s, const int taps)
 {
 	vfloat even = w[0], odd = w[s], even2 = w[0], odd2 = 2.f * w[s];
 
-	even += w[2 * s];
-	even2 += 4.f * w[2 * s];
-#if WINDOW == 5
-	odd += w[3 * s];
-	odd2 += 8.f * w[3 * s];
-	even += w[4 * s];
-	even2 += 16.f * w[4 * s];
-#endif
+	if (taps > 2) {
+		even += w[2 * s];
+		even2 += 4.f * w[2 * s];
+	}
+	if (taps > 3) {
+		odd += w[3 * s];
+		odd2 += 8.f * w[3 * s];
+	}
+	if (taps > 4) {
+		even += w[4 * s];
+		even2 += 16.f * w[4 * s];
+	}
 	u[0] = .25f * w[0];
 	u[1] = (-1.f / 6) * (even + odd);
 	u[2] = (-1.f / 6) * (even - odd);
 	u[3] = (1.f / 24) * (even2 + odd2);
 	u[4] = (1.f / 24) * (even2 - odd2);
-	u[5] = w[(WINDOW - 1) * s];
+	u[5] = w[(taps - 1) * s];
 }
 
-/* o[0..5] of stride s -> y[0..OUT-1] = A' o */
-static inline void transform_output(const vfloat *o, vfloat *y, int s)
+/* o[0..5] of stride s -> y[0..n-1] = A' o; n is 2, 3, 4 or 5 */
+static inline void transform_output(const vfloat *o, vfloat *y, int s, const int n)
 {
 	const vfloat even = o[s] + o[2 * s], odd = o[s] - o[2 * s];
 	const vfloat even2 = o[3 * s] + o[4 * s], odd2 = o[3 * s] - o[4 * s];
 
 	y[0] = o[0] + even + even2;
 	y[1] = odd + 2.f * odd2;
-#if WINDOW == 3
-	y[2] = even + 4.f * even2;
-	y[3] = odd + 8.f * odd2 + o[5 * s];
-#else
-	y[1] += o[5 * s];
-#endif
+	if (n > 2)
+		y[2] = even + 4.f * even2;
+	if (n > 3)
+		y[3] = odd + 8.f * odd2;
+	if (n > 4)
+		y[4] = even + 16.f * even2;
+	y[n - 1] += o[5 * s];
 }
 
 /*
@@ -100,9 +110,9 @@ __kernel CG_SINGLE void winograd_filter(
 
 		UNROLL for (int s = 0; s < WINDOW; s++)
 			transform_filter(taps_ + s * DEPTH * NV + i, half_ + s * SIDE,
-				WINDOW * DEPTH * NV);
+				WINDOW * DEPTH * NV, WINDOW);
 		UNROLL for (int p = 0; p < SIDE; p++) {
-			transform_filter(half_ + p, whole, SIDE);
+			transform_filter(half_ + p, whole, SIDE, WINDOW);
 			UNROLL for (int q = 0; q < SIDE; q++)
 				VSTORE(whole[q], 0,
 					u + (((size_t)(p * SIDE + q) * panels + panel) * C + c0) * NR +
@@ -132,17 +142,18 @@ static inline struct place place_of(int t, struct tiles f)
 	return p;
 }
 
-/* v[p·step + c] = (B' x B)[p] of the tile at p, for all channels; zero where that is outside. */
-static void tile_in(__global const float *x, __local float *v, int step, struct place p, struct tiles f)
+/* v[i·step + c] = (B' x B)[i] of the tile at p, for n channels; zero where that is outside. */
+static void tile_in(__global const float *x, int n, __local float *v, int step, struct place p,
+	struct tiles f)
 {
 	const int h0 = p.i * OUT - f.pad_h, l0 = p.j * OUT - f.pad_w;
 	const int inside = h0 >= 0 && l0 >= 0 && h0 + SIDE <= f.H && l0 + SIDE <= f.W;
 	__global const float *from = x + (((long)p.b * f.H + h0) * f.W + l0) * f.C;
 
-	for (int c = 0; c < f.C; c += CG_VW) {
+	for (int c = 0; c < n; c += CG_VW) {
 		vfloat d[POINTS], half_[POINTS], whole[SIDE];
 
-		if (inside && c + CG_VW <= f.C)
+		if (inside && c + CG_VW <= n)
 			UNROLL for (int h = 0; h < SIDE; h++)
 				UNROLL for (int l = 0; l < SIDE; l++)
 					d[h * SIDE + l] = VLOAD(0, from + (h * f.W + l) * f.C + c);
@@ -151,7 +162,7 @@ static void tile_in(__global const float *x, __local float *v, int step, struct 
 				for (int l = 0; l < SIDE; l++)
 					d[h * SIDE + l] = (uint)(h0 + h) < (uint)f.H &&
 							(uint)(l0 + l) < (uint)f.W
-						? cg_load(from + (h * f.W + l) * f.C + c, f.C - c)
+						? cg_load(from + (h * f.W + l) * f.C + c, n - c)
 						: (vfloat)0.f;
 		UNROLL for (int l = 0; l < SIDE; l++)
 			transform_input(d + l, half_ + l * SIDE, SIDE);
@@ -177,7 +188,7 @@ __attribute__((noinline)) static void product(
 		vfloat b[NV];
 
 		UNROLL for (int j = 0; j < NV; j++)
-			b[j] = VLOAD(0, u + k * NR + j * CG_VW);
+			b[j] = *(__global const anywhere *)(u + k * NR + j * CG_VW);
 		UNROLL for (int i = 0; i < MR; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] = multiply_add(v[i * ldv + k], b[j], t[i][j]);
@@ -202,9 +213,9 @@ static void tile_out(const __local float *o, int step, __global float *y,
 		UNROLL for (int i = 0; i < POINTS; i++)
 			d[i] = VLOAD(0, o + i * step + c);
 		UNROLL for (int l = 0; l < SIDE; l++)
-			transform_output(d + l, half_ + l * OUT, SIDE);
+			transform_output(d + l, half_ + l * OUT, SIDE, OUT);
 		UNROLL for (int h = 0; h < OUT; h++) {
-			transform_output(half_ + h, whole, OUT);
+			transform_output(half_ + h, whole, OUT, OUT);
 			UNROLL for (int l = 0; l < OUT; l++)
 				if (h < rows && l < lines)
 					cg_store(activate(whole[l] + b, r.act),
@@ -231,7 +242,7 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 	__local float *v = memory, *o = memory + POINTS * step_v;
 
 	for (int t = 0; t < rows; t++) /* the rows of the last tile are full */
-		tile_in(x, v + t * ldv, step_v, place_of(min(t0 + t, all - 1), f), f);
+		tile_in(x, C, v + t * ldv, step_v, place_of(min(t0 + t, all - 1), f), f);
 	for (int panel = 0; panel < panels; panel++) {
 		const int n0 = panel * NR;
 
@@ -245,3 +256,5 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 				place_of(t0 + t, f), f, r);
 	}
 }
+
+#include "winograd_dw_cpu.cl"

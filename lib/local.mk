@@ -82,7 +82,8 @@ cl_sources = \
 	cl/softmax.cl \
 	cl/tile_cpu.cl \
 	cl/tile_run_cpu.cl \
-	cl/winograd_cpu.cl
+	cl/winograd_cpu.cl \
+	cl/winograd_dw_cpu.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

@@ -1,4 +1,4 @@
-/* cl/winograd_cpu.cl has the formulas. */
+/* cl/winograd_cpu.cl and cl/winograd_dw_cpu.cl have the formulas. */
 #include "winograd.h"
 
 #include <stdio.h>
@@ -70,16 +70,28 @@ bool cg__winograd_suits(const struct cg__emit *e, const struct cg__winograd *f)
 	return when > 1 || (f->C >= 32 && f->M >= 32 && f->P >= least && f->Q >= least);
 }
 
+/* -DWINDOW and the tile's, in the caller's text. */
+static const char *options_of(const struct cg__winograd *f, struct cg__tile t, char text[64])
+{
+	snprintf(text, 64, "-DWINDOW=%d%s%s", (int)f->side, t.options ? " " : "",
+		t.options ? t.options : "");
+	return text;
+}
+
+static void count_flops(struct cg__emit *e, const struct cg__winograd *f)
+{
+	cg__flops(e, 2.0 * (double)(f->B * f->P * f->Q * f->side * f->side * f->C) * (double)f->M);
+}
+
 cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 {
 	const struct cut k = cut(e, f);
-	char options[64];
+	char text[64];
+	const char *options = options_of(f, k.t, text);
 	cg_tensor *u = cg__temp(e, CG_FLOAT32, POINTS * k.panels * f->C * k.t.cols);
 
 	if (u == NULL)
 		return CG_ERR_HOST_MEMORY;
-	snprintf(options, sizeof(options), "-DWINDOW=%d%s%s", (int)f->side, k.t.options ? " " : "",
-		k.t.options ? k.t.options : "");
 	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_filter",
 		cg__range_2d((size_t)k.panels, (size_t)up(f->C, DEPTH), 1, 1), IN(f->w), OUT(u),
 		INT(f->transposed), INT(f->C), INT(f->M)));
@@ -89,6 +101,71 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 		INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top),
 		INT(f->pad_left), INT(k.down), INT(k.across), INT(k.tiles), INT(k.block),
 		INT(k.ldv)));
-	cg__flops(e, 2.0 * (double)(f->B * f->P * f->Q * f->side * f->side * f->C) * (double)f->M);
+	count_flops(e, f);
 	return CG_OK;
+}
+
+/* ---- gradient of the weights ------------------------------------------------------------- */
+
+enum { CHANNELS = 66, ITEMS = 16 };
+
+/* Blocks of cb channels by panels of M by parts of the tiles, `per` of them, `block` at a time. */
+struct cut_dw {
+	struct cg__tile t;
+	int64_t down, across, tiles, block, panels, cb, blocks, ldv, per, parts, bytes;
+};
+
+static int64_t at_least_1(int64_t n)
+{
+	return n < 1 ? 1 : n;
+}
+
+static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd *f)
+{
+	const int64_t m = SIDE + 1 - f->side, lanes = cg__vector_width(e);
+	const int64_t cache = cg__emit_ctx(e)->info.local_bytes * 2 / 3;
+	struct cut_dw k = { .t = cg__tile_of(e, f->M), .down = up(f->P, m), .across = up(f->Q, m) };
+	int64_t row, parts;
+
+	k.tiles = f->B * k.down * k.across;
+	k.panels = up(f->M, k.t.cols);
+	k.cb = up(up(f->C, up(f->C, CHANNELS)), k.t.rows) * k.t.rows;
+	k.blocks = up(f->C, k.cb);
+	k.ldv = up(k.cb, lanes) * lanes;
+	parts = up(ITEMS, k.blocks * k.panels);
+	k.per = up(k.tiles, parts < k.tiles / 64 ? parts : at_least_1(k.tiles / 64));
+	k.parts = up(k.tiles, k.per);
+	/* beside v and d, o should find room in the cache */
+	row = POINTS * (k.ldv + k.t.cols) * 4;
+	k.block = at_least_1((cache - POINTS * k.cb * k.t.cols * 4) / row);
+	k.block = up(k.per, up(k.per, k.block));
+	k.bytes = k.block * row + 2 * POINTS * lanes * 4;
+	return k;
+}
+
+bool cg__winograd_suits_dw(const struct cg__emit *e, const struct cg__winograd *f)
+{
+	return cg__winograd_suits(e, f) &&
+		(uint64_t)cut_dw(e, f).bytes <= cg__emit_ctx(e)->info.local_bytes;
+}
+
+cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f)
+{
+	const struct cut_dw k = cut_dw(e, f);
+	const int64_t rows = k.blocks * k.cb;
+	char text[64];
+	const char *options = options_of(f, k.t, text);
+	cg_tensor *o = cg__temp(e, CG_FLOAT32, k.parts * k.panels * POINTS * rows * k.t.cols);
+
+	if (o == NULL)
+		return CG_ERR_HOST_MEMORY;
+	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_dw",
+		cg__range_3d((size_t)k.blocks, (size_t)k.panels, (size_t)k.parts, 1, 1, 1),
+		IN(f->x), IN(f->w), OUT(o), LOCALMEM(k.bytes), INT(f->H), INT(f->W), INT(f->C),
+		INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top), INT(f->pad_left), INT(k.down),
+		INT(k.across), INT(k.tiles), INT(k.per), INT(k.block), INT(k.cb), INT(k.ldv)));
+	count_flops(e, f);
+	return CG__LAUNCH(e, "winograd_cpu", options, "winograd_dw_join",
+		cg__range_2d((size_t)k.panels, (size_t)f->C, 1, 1), IN(o), OUT(f->y), INT(f->C),
+		INT(f->M), INT(rows), INT(k.parts));
 }

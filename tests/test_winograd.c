@@ -4,9 +4,9 @@
  * the edges of vectors and panels, and more tiles than an item takes. In GPU style these are plain
  * convolutions again.
  *
- * The bounds are those of plain sums, c sqrt(K) u mag: cl/winograd_cpu.cl's transforms let rounding
- * errors grow by 31 at most (3x3; 20: 5x5), to about 31 u mag for random signs, against the 4 sqrt(K)
- * that is allowed. So K >= 9·8 in each case (25·2), the terms that the sum would have; and c is 9
+ * The bounds are those of plain sums, c sqrt(K) u mag: the transforms let rounding errors grow by 31
+ * at most (3x3; 20: 5x5; dw: 24 and 45), to about 31 u mag for random signs, against the 4 sqrt(K)
+ * that is allowed. So K >= 9·8 in each case (25·5), the terms that the sum would have; and c is 9
  * where there is padding, because at a corner a window has 4 of its 9 taps inside, but the tile's
  * error.
  */
@@ -73,24 +73,26 @@ static const struct op_case cases[] = {
 		.in = { IN(2, 5, 6, 17), IN(5, 5, 17, 20), IN(20) }, .K = 500, .c = 9 },
 };
 
-/* The kernels of a 3x3 convolution with its dx on 1x11x11x32, as the plan's dump names them. */
+/* The kernels of a 3x3 convolution with its gradients on 1x11x11x32, as the plan's dump names them. */
 static char *kernels_of(cg_ctx *ctx)
 {
 	const int64_t shape_x[] = { 1, 11, 11, 32 }, shape_w[] = { 3, 3, 32, 32 };
 	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, shape_x);
 	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, shape_w);
 	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
-	cg_tensor *in = cg_use(g, x), *y, *dx;
+	cg_tensor *in = cg_use(g, x), *weight = cg_use(g, w), *y, *out[2];
 	cg_plan *plan;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
 
 	cg_want_grad(in);
-	y = cg_conv2d(in, cg_use(g, w), 1, 1);
+	cg_want_grad(weight);
+	y = cg_conv2d(in, weight, 1, 1);
 	cg_backward_from(y, y, NULL);
-	dx = cg_grad(in);
-	plan = cg_plan_new(g, &dx, 1);
+	out[0] = cg_grad(in);
+	out[1] = cg_grad(weight);
+	plan = cg_plan_new(g, out, 2);
 	if (plan)
 		cg_plan_dump(plan, f);
 	fclose(f);
@@ -120,8 +122,9 @@ static void test_choice(cg_ctx *ctx)
 
 		ctx->tune.winograd = when;
 		text = kernels_of(ctx);
-		ok(count(text, " winograd_filter ") == (when ? 2 : 0),
-			"winograd %d: y and dx are %s", when, when ? "filtered" : "plain sums");
+		ok(count(text, " winograd_filter ") == (when ? 2 : 0) &&
+				count(text, " winograd_dw ") == (when > 0),
+			"winograd %d: y, dx and dw are %s", when, when ? "filtered" : "plain sums");
 		free(text);
 	}
 }

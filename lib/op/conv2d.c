@@ -147,6 +147,15 @@ static struct cg__winograd winograd_dx(const struct cg__conv *a, const cg_tensor
 		a->S - 1 - a->c.pad_left };
 }
 
+static struct cg__winograd winograd_dw(const struct cg__conv *a, const cg_tensor *dw)
+{
+	struct cg__winograd f = winograd_forward(a, dw);
+
+	f.bias = NULL;
+	f.act = CG__ACT_NONE;
+	return f;
+}
+
 /* ---- emit ------------------------------------------------------------------------------- */
 
 static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
@@ -191,6 +200,7 @@ static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 {
 	const struct cg__conv *a = cg__attr(dw);
+	const struct cg__winograd f = winograd_dw(a, dw);
 
 	if (is_pointwise(a))
 		return cg__gemm(e,
@@ -201,6 +211,8 @@ static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 				.a = dw->src[0],
 				.b = dw->src[1],
 				.c = dw });
+	if (is_square(a) && cg__winograd_suits_dw(e, &f))
+		return cg__winograd_dw(e, &f);
 	return cg__is_cpu(e) ? cg__conv_cpu_dw(e, dw) : for_pieces(e, a, dw, dw_piece);
 }
 

@@ -1,0 +1,130 @@
+/*
+ * Gradient of a convolution's weights by minimal filtering; a part of winograd_cpu.cl. dw is the
+ * convolution of x with dy: results of r x r, windows of dy of m x m, the same tiles of x:
+ *
+ *	d[36] = G dy G'		tiles of m x m, their neighbours m pixels over
+ *	o[36] = sum v' d	over all tiles: 36 products [C, tiles] x [tiles, M]
+ *	dw    = A' o A		winograd_dw_join
+ *
+ * Here the transforms let rounding errors grow by 24 (3x3; 45: 5x5) at the worst tap.
+ */
+
+/* d[i·step + c] = (G dy G')[i] of the tile at p, n columns; zero behind them and outside. */
+static void tile_of_dy(__global const float *dy, int n, __local float *d, int step, struct place p,
+	struct tiles f)
+{
+	const int rows = min(OUT, f.P - p.i * OUT), lines = min(OUT, f.Q - p.j * OUT);
+	__global const float *from = dy + (((size_t)p.b * f.P + p.i * OUT) * f.Q + p.j * OUT) * f.M;
+
+	for (int c = 0; c < NR; c += CG_VW) {
+		vfloat w[OUT * OUT], half_[OUT * SIDE], whole[SIDE];
+
+		UNROLL for (int h = 0; h < OUT; h++)
+			UNROLL for (int l = 0; l < OUT; l++)
+				w[h * OUT + l] = h < rows && l < lines && c < n
+					? cg_load(from + (h * f.Q + l) * f.M + c, n - c)
+					: (vfloat)0.f;
+		UNROLL for (int l = 0; l < OUT; l++)
+			transform_filter(w + l, half_ + l * SIDE, OUT, OUT);
+		UNROLL for (int h = 0; h < SIDE; h++) {
+			transform_filter(half_ + h, whole, SIDE, OUT);
+			UNROLL for (int l = 0; l < SIDE; l++)
+				VSTORE(whole[l], 0, d + (h * SIDE + l) * step + c);
+		}
+	}
+}
+
+/* o[i][:] (+)= sum over k < n of v[k·ldv + i] d[k·NR][:], i < MR */
+__attribute__((noinline)) static void product_columns(const __local float *v, int ldv,
+	const __local float *d, int n, __global float *o, int add)
+{
+	vfloat t[MR][NV];
+
+	UNROLL for (int i = 0; i < MR; i++)
+		UNROLL for (int j = 0; j < NV; j++)
+			t[i][j] = 0.f;
+	_Pragma("unroll 4")
+	for (int k = 0; k < n; k++) {
+		vfloat b[NV];
+
+		UNROLL for (int j = 0; j < NV; j++)
+			b[j] = *(const __local anywhere *)(d + k * NR + j * CG_VW);
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				t[i][j] = multiply_add(v[k * ldv + i], b[j], t[i][j]);
+	}
+	if (add)
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				t[i][j] += VLOAD(0, o + i * NR + j * CG_VW);
+	UNROLL for (int i = 0; i < MR; i++)
+		UNROLL for (int j = 0; j < NV; j++)
+			VSTORE(t[i][j], 0, o + i * NR + j * CG_VW);
+}
+
+/*
+ * o[parts][panels][36][up(C, cb)][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does cb channels (a
+ * multiple of MR) and a panel of M, for `per` tiles of `all`, `block` of them at a time. Its memory:
+ * v [36][block][ldv] and d [36][block][NR]. Global size: blocks of channels, panels, parts.
+ */
+__kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
+	__global const float *restrict dy, __global float *restrict o, __local float *restrict memory,
+	int H, int W, int C, int P, int Q, int M, int pad_h, int pad_w, int down, int across, int all,
+	int per, int block, int cb, int ldv)
+{
+	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
+	const int c0 = get_global_id(0) * cb, n0 = get_global_id(1) * NR;
+	const int channels = min(cb, C - c0), cols = min(NR, M - n0);
+	const int first = get_global_id(2) * per, end = min(all, first + per);
+	const int rows = get_global_size(0) * cb, panels = get_global_size(1);
+	const int step_v = block * ldv + CG_VW, step_d = block * NR + CG_VW;
+	__local float *v = memory, *d = memory + POINTS * step_v;
+
+	for (int i = 0; i < POINTS * step_v; i += CG_VW) /* channels behind the last */
+		VSTORE((vfloat)0.f, 0, v + i);
+	o += ((get_global_id(2) * panels + get_global_id(1)) * POINTS * rows + c0) * NR;
+	for (int t0 = first; t0 < end; t0 += block) {
+		const int n = min(block, end - t0);
+
+		for (int t = 0; t < n; t++) {
+			const struct place p = place_of(t0 + t, f);
+
+			tile_in(x + c0, channels, v + t * ldv, step_v, p, f);
+			tile_of_dy(dy + n0, cols, d + t * NR, step_d, p, f);
+		}
+		for (int i = 0; i < POINTS; i++)
+			for (int c = 0; c < cb; c += MR)
+				product_columns(v + i * step_v + c, ldv, d + i * step_d, n,
+					o + ((size_t)i * rows + c) * NR, t0 > first);
+	}
+}
+
+/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][36][rows][NR]. Global size: panels,
+ * C. */
+__kernel CG_SINGLE void winograd_dw_join(
+	__global const float *restrict o, __global float *restrict dw, int C, int M, int rows, int parts)
+{
+	const int panels = get_global_size(0), n0 = get_global_id(0) * NR, c = get_global_id(1);
+
+	for (int j = 0; j < NR && n0 + j < M; j += CG_VW) {
+		vfloat sum[POINTS], half_[WINDOW * SIDE], whole[WINDOW];
+
+		UNROLL for (int i = 0; i < POINTS; i++)
+			sum[i] = 0.f;
+		for (int part = 0; part < parts; part++) {
+			__global const float *from = o + (((size_t)(part * panels) + get_global_id(0)) *
+				POINTS * rows + c) * NR + j;
+
+			UNROLL for (int i = 0; i < POINTS; i++)
+				sum[i] += VLOAD(0, from + (size_t)i * rows * NR);
+		}
+		UNROLL for (int l = 0; l < SIDE; l++)
+			transform_output(sum + l, half_ + l * WINDOW, SIDE, WINDOW);
+		UNROLL for (int h = 0; h < WINDOW; h++) {
+			transform_output(half_ + h, whole, WINDOW, WINDOW);
+			UNROLL for (int l = 0; l < WINDOW; l++)
+				cg_store(whole[l], dw + ((size_t)(h * WINDOW + l) * C + c) * M + n0 + j,
+					M - n0 - j);
+		}
+	}
+}
