@@ -1,5 +1,6 @@
 /*
- * fer-predict: what a network makes of a tensor: its logits, or the output of any named layer.
+ * fer-predict: what a network makes of pictures: their likeliest classes (predict.c); or of a tensor: its
+ * logits, or the output of any named layer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,17 +9,23 @@
 #include "engine.h"
 #include "network.h"
 #include "npy.h"
+#include "predict.h"
 
 static const struct cli_option options[] = {
 	{ "checkpoint", 'c', CLI_TEXT, NULL, "what", "FILE", "the weights", 0 },
-	{ "tensor", 0, CLI_TEXT, NULL, "what", "FILE",
+	{ "list", 0, CLI_TEXT, NULL, "pictures", "FILE", "also those named in its lines; -: stdin", 0 },
+	{ "recursive", 'r', CLI_FLAG, "false", "pictures", NULL, "of folders: those in them too", 0 },
+	{ "format", 0, CLI_CHOICE, "table", "pictures", "table|csv|jsonl", "of the rows", 0 },
+	{ "top", 0, CLI_COUNT, "3", "pictures", "N", "classes of a row, the likeliest first", 0 },
+	{ "batch", 'b', CLI_COUNT, "64", "pictures", "N", "pictures at once", 0 },
+	{ "tensor", 0, CLI_TEXT, NULL, "tensors", "FILE",
 	  "the input, .npy of float32 B H W C, fed as it is (no normalisation)", 0 },
-	{ "layer", 0, CLI_TEXT, "logits", "what", "NAME", "whose output; --list-layers", 0 },
-	{ "pool", 0, CLI_CHOICE, "none", "what", "none|mean",
+	{ "layer", 0, CLI_TEXT, "logits", "tensors", "NAME", "whose output; --list-layers", 0 },
+	{ "pool", 0, CLI_CHOICE, "none", "tensors", "none|mean",
 	  "mean: over height and width (of B T D: over the tokens)", 0 },
-	{ "list-layers", 0, CLI_FLAG, "false", "what", NULL, "list the names and shapes, and end",
+	{ "list-layers", 0, CLI_FLAG, "false", "tensors", NULL, "list the names and shapes, and end",
 	  CLI_TRANSIENT },
-	{ "out", 'o', CLI_TEXT, NULL, "output", "FILE", "where the result goes, .npy of float32",
+	{ "out", 'o', CLI_TEXT, NULL, "output", "FILE", "where the rows go [stdout]; of tensors, .npy of float32",
 	  CLI_TRANSIENT },
 	ENGINE_OPTIONS,
 	CLI_COMMON_OPTIONS,
@@ -26,17 +33,17 @@ static const struct cli_option options[] = {
 };
 
 static const char *const examples[] = {
-	"fer-predict -c vit.safetensors --tensor in.npy -o logits.npy",
+	"fer-predict -c runs/vgg/best.safetensors face.jpg",
+	"fer-predict -c runs/vgg/best.safetensors -r --format csv photos/ >rows.csv",
 	"fer-predict -c resnet.safetensors --tensor in.npy --layer stage3 --pool mean -o features.npy",
-	"fer-predict -c vit.safetensors --list-layers",
 	NULL
 };
 
 static const struct cli_program program = {
 	.name = "fer-predict",
-	.synopsis = "-c CHECKPOINT --tensor FILE --layer NAME -o FILE",
-	.summary = "Feed a tensor to a trained network and keep the output of a layer: features for "
-		   "other programs, and a way to compare implementations.",
+	.synopsis = "-c CHECKPOINT PICTURE|FOLDER|-...",
+	.summary = "Name the likeliest classes of pictures. Or feed a tensor to a trained network and "
+		   "keep the output of a layer (--tensor): features for other programs.",
 	.options = options,
 	.examples = examples,
 	.version = engine_version,
@@ -50,7 +57,16 @@ struct job {
 	cg_array *x;
 	cg_graph *graph;
 	cg_plan *plan;
+
+	struct files inputs;	/* the rest is for pictures */
+	uint8_t *bytes;		/* of one that came by standard input */
+	size_t size;
+	struct network_origin origin;
+	const char **class_names;
+	char (*numbers)[12];	/* names of classes that have none */
 };
+
+/* --- tensors --- */
 
 static int read_input(struct job *j)
 {
@@ -153,15 +169,117 @@ static int predict(struct job *j)
 	return CLI_OK;
 }
 
-static int check_options(const struct cli *c)
+static int use_tensor(struct job *j)
 {
-	if (c->n_args)
-		return cli_fail(c, CLI_USAGE, "unexpected argument \"%s\"", c->args[0]);
+	int status = read_input(j);
+
+	if (status < 0)
+		status = describe(j);
+	if (status >= 0)
+		return status;
+	return cli_flag(j->cli, "list-layers") ? list_layers(j) : predict(j);
+}
+
+/* --- pictures --- */
+
+/* Cuts the list of names at its commas; numbers where the file names none, or another number of them. */
+static int name_classes(struct job *j)
+{
+	char *at = j->origin.classes;
+	int32_t n = 0, classes = (int32_t)j->network.config.classes;
+
+	j->class_names = calloc((size_t)classes, sizeof(*j->class_names));
+	j->numbers = calloc((size_t)classes, sizeof(*j->numbers));
+	if (!j->class_names || !j->numbers)
+		return cli_fail(j->cli, CLI_RUNTIME, "out of memory");
+	for (; *at && n < classes; n++) {
+		j->class_names[n] = at;
+		at += strcspn(at, ",");
+		if (*at)
+			*at++ = 0;
+	}
+	for (int32_t i = 0; (n < classes || *at) && i < classes; i++) {
+		snprintf(j->numbers[i], sizeof(j->numbers[i]), "%d", (int)i);
+		j->class_names[i] = j->numbers[i];
+	}
+	return -1;
+}
+
+static size_t longest(const struct files *f)
+{
+	size_t width = 0;
+
+	for (int32_t i = 0; i < f->n; i++)
+		if (strlen(f->name[i]) > width)
+			width = strlen(f->name[i]);
+	return width;
+}
+
+static int write_rows(struct job *j, FILE *file)
+{
+	const struct cli *c = j->cli;
+	int64_t classes = j->network.config.classes, top = cli_int(c, "top"), batch = cli_int(c, "batch");
+	int64_t most = classes < PREDICT_TOP ? classes : PREDICT_TOP;
+	struct predict_job p = {
+		.cli = c, .network = &j->network, .origin = &j->origin, .inputs = &j->inputs,
+		.bytes = j->bytes, .size = j->size,
+		.batch = (int32_t)(batch < j->inputs.n ? batch : j->inputs.n),
+		.output = { .file = file, .top = (int)(top < most ? top : most),
+			    .class_names = j->class_names, .classes = (int32_t)classes,
+			    .width = longest(&j->inputs) },
+	};
+	int32_t failed;
+	int status;
+
+	predict_format_parse(cli_text(c, "format"), &p.output.format);
+	status = predict_pictures(&p, &failed);
+	if (status >= 0 || !failed)
+		return status >= 0 ? status : CLI_OK;
+	return cli_fail(c, CLI_SOME_FAILED, "%d of %d pictures cannot be read", (int)failed,
+			(int)j->inputs.n);
+}
+
+static int use_pictures(struct job *j)
+{
+	const char *path = cli_text(j->cli, "out");
+	FILE *file = path ? fopen(path, "w") : stdout;
+	int status;
+
+	if (!file)
+		return cli_fail(j->cli, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	status = write_rows(j, file);
+	if (path && fclose(file) && (status == CLI_OK || status == CLI_SOME_FAILED))
+		return cli_fail(j->cli, CLI_RUNTIME, "%s: %s", path, strerror(errno));
+	return status;
+}
+
+/* --- the whole --- */
+
+static bool wants_tensor(const struct cli *c)
+{
+	return cli_text(c, "tensor") || cli_flag(c, "list-layers");
+}
+
+static int check_options(struct job *j)
+{
+	const struct cli *c = j->cli;
+
 	if (!cli_text(c, "checkpoint"))
 		return cli_fail(c, CLI_USAGE, "--checkpoint is missing");
-	if (!cli_flag(c, "list-layers") && (!cli_text(c, "tensor") || !cli_text(c, "out")))
-		return cli_fail(c, CLI_USAGE, "--tensor and --out are needed");
-	return -1;
+	if (wants_tensor(c)) {
+		if (c->n_args)
+			return cli_fail(c, CLI_USAGE, "unexpected argument \"%s\"", c->args[0]);
+		if (!cli_flag(c, "list-layers") && !cli_text(c, "out"))
+			return cli_fail(c, CLI_USAGE, "--tensor needs --out");
+		return -1;
+	}
+	if (!c->n_args && !cli_text(c, "list"))
+		return cli_fail(c, CLI_USAGE, "no picture given (nor --list, nor --tensor)");
+	if (cli_int(c, "batch") > 65536)
+		return cli_fail(c, CLI_USAGE, "--batch: \"%s\" given, expected at most 65536",
+				cli_text(c, "batch"));
+	return predict_inputs(&j->inputs, c, cli_text(c, "list"), cli_flag(c, "recursive"), &j->bytes,
+			      &j->size);
 }
 
 static int run(struct job *j)
@@ -169,19 +287,19 @@ static int run(struct job *j)
 	int status = engine_asked(j->cli);
 
 	if (status < 0)
-		status = check_options(j->cli);
+		status = check_options(j);
 	if (status < 0)
 		status = engine_open(j->cli, &j->ctx);
 	if (status < 0)
 		status = network_load(&j->network, j->cli, j->ctx, cli_text(j->cli, "checkpoint"), NULL,
 				      0);
-	if (status < 0)
-		status = read_input(j);
-	if (status < 0)
-		status = describe(j);
+	if (status < 0 && !wants_tensor(j->cli))
+		status = network_origin(j->cli, j->ctx, cli_text(j->cli, "checkpoint"), &j->origin);
+	if (status < 0 && !wants_tensor(j->cli))
+		status = name_classes(j);
 	if (status >= 0)
 		return status;
-	return cli_flag(j->cli, "list-layers") ? list_layers(j) : predict(j);
+	return wants_tensor(j->cli) ? use_tensor(j) : use_pictures(j);
 }
 
 int main(int argc, char **argv)
@@ -200,6 +318,10 @@ int main(int argc, char **argv)
 		cg_close(job.ctx);
 		free(job.in.value);
 		free(job.out.value);
+		files_free(&job.inputs);
+		free(job.bytes);
+		free(job.class_names);
+		free(job.numbers);
 	}
 	cli_free(&cli);
 	return status;

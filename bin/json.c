@@ -20,13 +20,31 @@ int json_close(struct json *j)
 	return fflush(j->out) || ferror(j->out) ? -1 : 0;
 }
 
+/* How many bytes of UTF-8 a character has that begins here; 0: it is none. */
+static int utf8_length(const unsigned char *s)
+{
+	int n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	for (int i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
+	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 static void write_string(FILE *out, const char *text)
 {
 	fputc('"', out);
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
+		int length = utf8_length((const unsigned char *)text);
 
-		if (c == '"' || c == '\\')
+		if (length != 1) {
+			fprintf(out, "%.*s", length ? length : 6, length ? text : "\\ufffd");
+			text += length ? length - 1 : 0;
+		} else if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
 		else if (c == '\n')
 			fputs("\\n", out);
@@ -74,6 +92,11 @@ static void open_level(struct json *j, const char *key, char opener, char closer
 void json_object(struct json *j, const char *key)
 {
 	open_level(j, key, '{', '}', false);
+}
+
+void json_line(struct json *j, const char *key)
+{
+	open_level(j, key, '{', '}', true);
 }
 
 void json_array(struct json *j, const char *key)

@@ -1,7 +1,8 @@
 /*
  * json.h: writes JSON to a stream, one value after the other. The caller opens and closes objects
  * and arrays; commas, indentation and escapes are done here. NaN and infinities become null;
- * finite numbers are the shortest decimal text that reads back as the same double.
+ * finite numbers are the shortest decimal text that reads back as the same double. Bytes of a text that
+ * are no UTF-8, as file names may have, become U+FFFD.
  *
  *	struct json j;
  *	json_open(&j, stdout);
@@ -37,6 +38,7 @@ int json_close(struct json *j);	/* newline and flush; 0, or -1 where writing fai
 
 /* `key` is NULL inside arrays and at the top. */
 void json_object(struct json *j, const char *key);
+void json_line(struct json *j, const char *key);	/* an object on one line */
 void json_array(struct json *j, const char *key);
 void json_row(struct json *j, const char *key);	/* an array on one line */
 void json_end(struct json *j);			/* closes the innermost */

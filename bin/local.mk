@@ -45,6 +45,8 @@ bin_libfer_la_SOURCES = \
 	bin/picture.c bin/picture.h \
 	bin/picture_jpeg.c \
 	bin/picture_png.c \
+	bin/predict.c bin/predict.h \
+	bin/predict_rows.c \
 	bin/progress.c bin/progress.h \
 	bin/proto.c bin/proto.h \
 	bin/random.h \

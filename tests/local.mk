@@ -59,6 +59,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/layers.sh \
 	tests/manpages.sh \
 	tests/predict.sh \
+	tests/predict_pictures.sh \
 	tests/metrics.sh \
 	tests/style.sh \
 	tests/train.sh
@@ -79,6 +80,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/layers.sh \
 	tests/lsan.supp \
 	tests/manpages.sh \
+	tests/predict_pictures.sh \
 	tests/metrics.sh \
 	tests/metrics_sklearn.py \
 	tests/predict.sh \
@@ -133,7 +135,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/metrics.tmp tests/train.tmp
+	rm -rf tests/cache tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
