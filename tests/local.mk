@@ -135,7 +135,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp tests/train.tmp
+	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
