@@ -40,7 +40,7 @@ lib_libcore_la_SOURCES = \
 	lib/open.c \
 	lib/optim.c \
 	lib/params.c lib/params.h \
-	lib/plan.c lib/plan.h \
+	lib/plan.c lib/plan.h lib/plan_run.c \
 	lib/safetensors.c lib/safetensors.h \
 	lib/safetensors_write.c \
 	lib/sched.c \
@@ -65,6 +65,7 @@ cl_sources = \
 	cl/augment.cl \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \
+	cl/batch_norm_sums_gpu.cl \
 	cl/conv2d_cpu.cl \
 	cl/conv2d_dw_cpu.cl \
 	cl/conv2d_few_cpu.cl \
@@ -76,6 +77,7 @@ cl_sources = \
 	cl/layer_norm.cl \
 	cl/loss.cl \
 	cl/lrn.cl \
+	cl/maps.cl \
 	cl/optim.cl \
 	cl/pool.cl \
 	cl/shape.cl \
