@@ -9,7 +9,7 @@
  *
  * Syntax: `--name=value`, `--name value`, `-n value`, `-nvalue`, `--flag`, `--no-flag`, clusters of
  * one-letter flags (`-qv`), `--` ends the options, a lone `-` is positional. Both kinds may be
- * mixed. An option given twice keeps its last value. Names are not abbreviated: an unknown
+ * mixed. An option given twice keeps its last value, unless it is CLI_MANY. Names are not abbreviated: an unknown
  * one is an error that suggests the nearest.
  *
  * A config file has lines `name = value` with the long names of the options; `#` or `;` begins a
@@ -66,6 +66,8 @@ struct cli_option {
 };
 
 #define CLI_TRANSIENT 1u
+/* A CLI_TEXT option that may be given several times: cli_item() has them one by one. */
+#define CLI_MANY 2u
 
 /* Rows that every program has; put them at the end of the table, before the closing { 0 }. */
 #define CLI_COMMON_OPTIONS \
@@ -132,6 +134,8 @@ bool cli_flag(const struct cli *c, const char *name);
 int64_t cli_int(const struct cli *c, const char *name);		/* CLI_INT, CLI_COUNT */
 double cli_real(const struct cli *c, const char *name);		/* CLI_REAL, _FRACTION, _DURATION */
 const char *cli_text(const struct cli *c, const char *name);	/* any type; NULL = unset */
+/* The i-th value of a CLI_MANY option in `item`, cut at its size; false where there are not so many. */
+bool cli_item(const struct cli *c, const char *name, int i, char *item, size_t size);
 bool cli_is(const struct cli *c, const char *name, const char *word);	/* is it set to this word */
 bool cli_given(const struct cli *c, const char *name);	/* set by anything but the row's default */
 bool cli_chosen(const struct cli *c, const char *name);	/* nor by a preset */

@@ -111,13 +111,16 @@ int cli__read_preset(struct cli *c)
 	return status;
 }
 
-static bool needs_quotes(const char *value)
+/* The first line of `value`. */
+static void write_value(FILE *file, const char *name, const char *value)
 {
-	size_t n = strlen(value);
-
-	return n &&
+	size_t n = strcspn(value, "\n");
+	bool quoted = n &&
 		(isspace((unsigned char)value[0]) || isspace((unsigned char)value[n - 1]) ||
 			value[0] == '"');
+	const char *quote = quoted ? "\"" : "";
+
+	fprintf(file, "%s = %s%.*s%s\n", name, quote, (int)n, value, quote);
 }
 
 int cli_write_ini(const struct cli *c, const char *path)
@@ -131,15 +134,15 @@ int cli_write_ini(const struct cli *c, const char *path)
 	fprintf(file, "# %s: options of a run; use with --config\n", c->program->name);
 	for (int i = 0; c->program->options[i].name; i++) {
 		const struct cli_option *o = &c->program->options[i];
-		const char *value = c->values[i].text, *quote;
+		const char *value = c->values[i].text;
 
 		if (!value || (o->flags & CLI_TRANSIENT))
 			continue;
 		if (strcmp(group, o->group))
 			fprintf(file, "\n# %s\n", o->group);
 		group = o->group;
-		quote = needs_quotes(value) ? "\"" : "";
-		fprintf(file, "%s = %s%s%s\n", o->name, quote, value, quote);
+		for (const char *line = value; line; line = strchr(line, '\n'))
+			write_value(file, o->name, line += *line == '\n');
 	}
 	failed = ferror(file);
 	return fclose(file) || failed ? -1 : 0;

@@ -132,6 +132,17 @@ const char *cli__suggest(const struct cli *c, const char *word, bool flags_only)
 	return cli_nearest(word, names);
 }
 
+/* Values of a CLI_MANY option are lines of its text. */
+static char *join(const char *first, const char *last)
+{
+	size_t n = strlen(first) + strlen(last) + 2;
+	char *both = malloc(n);
+
+	if (both)
+		snprintf(both, n, "%s\n%s", first, last);
+	return both;
+}
+
 int cli__assign(struct cli *c, int i, const char *text, enum cli__level level, const char *where)
 {
 	const struct cli_option *o = &c->program->options[i];
@@ -142,7 +153,10 @@ int cli__assign(struct cli *c, int i, const char *text, enum cli__level level, c
 		return cli_fail(c, CLI_USAGE, "%s: \"%s\" given, expected %s", where, text, want);
 	if (level < c->values[i].level)
 		return -1;
-	copy = strdup(o->type == CLI_FLAG ? parse_flag(text) : text);
+	if ((o->flags & CLI_MANY) && level == c->values[i].level && c->values[i].text)
+		copy = join(c->values[i].text, text);
+	else
+		copy = strdup(o->type == CLI_FLAG ? parse_flag(text) : text);
 	if (!copy)
 		return cli_fail(c, CLI_RUNTIME, "out of memory");
 	free(c->values[i].text);
@@ -167,6 +181,19 @@ static const struct cli_value *value_of(const struct cli *c, const char *name)
 const char *cli_text(const struct cli *c, const char *name)
 {
 	return value_of(c, name)->text;
+}
+
+bool cli_item(const struct cli *c, const char *name, int i, char *item, size_t size)
+{
+	const char *text = cli_text(c, name);
+
+	for (; text && i > 0; i--) {
+		text = strchr(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	if (text)
+		snprintf(item, size, "%.*s", (int)strcspn(text, "\n"), text);
+	return text != NULL;
 }
 
 bool cli_flag(const struct cli *c, const char *name)

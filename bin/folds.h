@@ -1,7 +1,7 @@
 /*
  * folds.h: K-fold cross-validation of the training rows. Each fold in turn is held out and judged once,
- * with the weights that PublicTest chose; PrivateTest is left alone. Data without PublicTest rows choose on the
- * next fold, which is then not trained on either.
+ * with the weights that PublicTest (or what --val-fraction holds out instead) chose; PrivateTest is left
+ * alone. Without such rows the next fold chooses, which is then not trained on either.
  */
 #ifndef FER_FOLDS_H
 #define FER_FOLDS_H

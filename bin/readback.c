@@ -1,8 +1,11 @@
 #include "readback.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lines.h"
 
@@ -149,6 +152,43 @@ void predictions_free(struct predictions *s)
 	*s = (struct predictions){ 0 };
 }
 
+/* "DIR/NAME" of a folder, or of the folder in which the file `run` lies. */
+static void beside(char path[READBACK_ERROR], const char *run, const char *name)
+{
+	struct stat status;
+	const char *slash = strrchr(run, '/');
+
+	if (!stat(run, &status) && S_ISDIR(status.st_mode))
+		snprintf(path, READBACK_ERROR, "%s/%s", run, name);
+	else
+		snprintf(path, READBACK_ERROR, "%.*s%s", slash ? (int)(slash - run) + 1 : 0, run, name);
+}
+
+int predictions_of(struct predictions *s, const char *run, const char *split, uint64_t hash,
+		   char error[READBACK_ERROR])
+{
+	char path[READBACK_ERROR], name[64], found[32] = "", wanted[32];
+
+	*s = (struct predictions){ 0 };
+	beside(path, run, "metrics.json");
+	snprintf(wanted, sizeof(wanted), "%016" PRIx64, hash);
+	if (!json_lookup(path, NULL, "data_hash", found, sizeof(found))) {
+		snprintf(error, READBACK_ERROR, "%s: no metrics.json of these programs", run);
+		return -1;
+	}
+	if (hash && strcmp(found, wanted)) {
+		snprintf(error, READBACK_ERROR, "%s: its data have hash %s, those here %s", run, found,
+			 wanted);
+		return -1;
+	}
+	beside(path, run, "predictions.csv");
+	if (split && access(path, R_OK)) {
+		snprintf(name, sizeof(name), "predictions-%s.csv", split);
+		beside(path, run, name);
+	}
+	return predictions_read(s, path, error);
+}
+
 /* --- comparing --- */
 
 struct hit {
@@ -174,14 +214,14 @@ static struct hit *hits(const struct predictions *s)
 	return h;
 }
 
-int32_t predictions_compare(const struct predictions *a, const struct predictions *b,
-			    int32_t *a_only, int32_t *b_only)
+int predictions_compare(const struct predictions *a, const struct predictions *b,
+			struct predictions_pair *pair)
 {
 	struct hit *x = hits(a), *y = hits(b);
-	int32_t common = x && y ? 0 : -1;
+	bool good = x && y;
 
-	*a_only = *b_only = 0;
-	for (int32_t i = 0, j = 0; common >= 0 && i < a->n && j < b->n;) {
+	*pair = (struct predictions_pair){ 0 };
+	for (int32_t i = 0, j = 0; good && i < a->n && j < b->n;) {
 		if (x[i].row != y[j].row) {
 			if (x[i].row < y[j].row)
 				i++;
@@ -189,15 +229,17 @@ int32_t predictions_compare(const struct predictions *a, const struct prediction
 				j++;
 			continue;
 		}
-		common++;
-		*a_only += x[i].right && !y[j].right;
-		*b_only += y[j].right && !x[i].right;
+		pair->n++;
+		pair->a_right += x[i].right;
+		pair->b_right += y[j].right;
+		pair->a_only += x[i].right && !y[j].right;
+		pair->b_only += y[j].right && !x[i].right;
 		i++;
 		j++;
 	}
 	free(x);
 	free(y);
-	return common;
+	return good ? 0 : -1;
 }
 
 /* --- summary.csv --- */

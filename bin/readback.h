@@ -26,14 +26,24 @@ struct predictions {
 
 /* 0, or -1 with the reason in `error` ("DIR/predictions.csv:3: ..."). Free it in both cases. */
 int predictions_read(struct predictions *s, const char *path, char error[READBACK_ERROR]);
+/*
+ * The predictions of a run's folder, or beside a metrics.json: predictions.csv, else
+ * predictions-SPLIT.csv where `split` is not NULL. `hash` is what data_hash in metrics.json must be; 0: any.
+ */
+int predictions_of(struct predictions *s, const char *run, const char *split, uint64_t hash,
+		   char error[READBACK_ERROR]);
 void predictions_free(struct predictions *s);
 
 /*
- * Two models on the same images, for McNemar's test: how many only the first has right, how many
- * only the second. The number of images that both judged; -1 where memory is short.
+ * Two models on the same images, for McNemar's test: how many the first has right, the second, only
+ * the first, only the second. Uses n, row, label and predicted. 0, or -1 where memory is short.
  */
-int32_t predictions_compare(const struct predictions *a, const struct predictions *b,
-			    int32_t *a_only, int32_t *b_only);
+struct predictions_pair {
+	int32_t n;		/* images that both judged */
+	int32_t a_right, b_right, a_only, b_only;
+};
+int predictions_compare(const struct predictions *a, const struct predictions *b,
+			struct predictions_pair *pair);
 
 /* What summary.csv says of a run; times in seconds. */
 struct run_summary {

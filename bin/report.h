@@ -55,6 +55,21 @@ struct report_ferplus {
 	double label_vote_share;	/* that FER2013's label has */
 };
 
+/* A network of an ensemble, alone, without a temperature. */
+struct report_member {
+	char checkpoint[512];
+	const char *model;
+	double accuracy;
+};
+
+/* McNemar's test against other predictions, on the images that both have. */
+struct report_comparison {
+	const char *other;	/* NULL: there was none */
+	int32_t n, only_this, only_other;	/* images; those that one alone has right */
+	double accuracy, other_accuracy;	/* on these */
+	double p;		/* exact, two-sided */
+};
+
 /* One evaluated split. Texts are borrowed; NULL texts and NaN numbers are left out. */
 struct report_evaluation {
 	const char *model, *checkpoint, *data, *split, *tta;
@@ -67,6 +82,9 @@ struct report_evaluation {
 	bool has_bootstrap;
 	struct metrics_bootstrap bootstrap, bootstrap_without_twins;
 	struct report_ferplus ferplus;
+	const struct report_member *member;
+	int members;			/* 0 or 1: no ensemble */
+	struct report_comparison comparison;
 	double seconds, img_per_s;
 };
 

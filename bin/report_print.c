@@ -114,6 +114,32 @@ static void json_ferplus(struct json *j, const struct report_ferplus *f, const c
 	json_end(j);
 }
 
+static void json_members(struct json *j, const struct report_evaluation *e)
+{
+	json_array(j, "members");
+	for (int i = 0; i < e->members; i++) {
+		json_object(j, NULL);
+		json_text(j, "model", e->member[i].model);
+		json_text(j, "checkpoint", e->member[i].checkpoint);
+		json_real(j, "accuracy", e->member[i].accuracy);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void json_comparison(struct json *j, const struct report_comparison *c)
+{
+	json_object(j, "comparison");
+	json_text(j, "other", c->other);
+	json_int(j, "n", c->n);
+	json_real(j, "accuracy", c->accuracy);
+	json_real(j, "other_accuracy", c->other_accuracy);
+	json_int(j, "only_this_right", c->only_this);
+	json_int(j, "only_other_right", c->only_other);
+	json_real(j, "mcnemar_p", c->p);
+	json_end(j);
+}
+
 void report_json(struct json *j, const char *key, const struct report_evaluation *e)
 {
 	char hash[20];
@@ -142,6 +168,10 @@ void report_json(struct json *j, const char *key, const struct report_evaluation
 	}
 	if (e->ferplus.metrics.n)
 		json_ferplus(j, &e->ferplus, e->class_names);
+	if (e->members > 1)
+		json_members(j, e);
+	if (e->comparison.other)
+		json_comparison(j, &e->comparison);
 	json_end(j);
 }
 
@@ -385,6 +415,29 @@ static void print_ferplus(const struct table *t, const struct report_ferplus *f)
 	}
 }
 
+static void print_members(const struct table *t, const struct report_evaluation *e)
+{
+	if (e->members < 2)
+		return;
+	fprintf(t->out, "\nMean of the probabilities of %d networks; each alone:\n", e->members);
+	if (t->md)
+		fputc('\n', t->out);
+	for (int i = 0; i < e->members; i++)
+		fprintf(t->out, "%s%.2f %%  %s, %s\n", t->md ? "- " : "", 100 * e->member[i].accuracy,
+			e->member[i].model, e->member[i].checkpoint);
+}
+
+static void print_comparison(const struct table *t, const struct report_comparison *c)
+{
+	if (!c->other)
+		return;
+	fprintf(t->out,
+		"\nAgainst %s, on %" PRId32 " images: %.2f %% and there %.2f %%; only here right %"
+		PRId32 ", only there %" PRId32 "; McNemar p = %.4g.\n",
+		c->other, c->n, 100 * c->accuracy, 100 * c->other_accuracy, c->only_this,
+		c->only_other, c->p);
+}
+
 static void print_title(const struct table *t, const struct report_evaluation *e)
 {
 	const char *parts[] = { e->split, e->model, e->checkpoint, e->data };
@@ -417,6 +470,8 @@ static void print_table(FILE *out, bool md, const struct report_evaluation *e)
 	print_confusion(&t, &e->all, e->class_names);
 	print_ferplus(&t, &e->ferplus);
 	print_before(&t, e);
+	print_members(&t, e);
+	print_comparison(&t, &e->comparison);
 	if (e->all.absent)
 		fprintf(out,
 			"\nmacro AUC leaves out %" PRId32 " of %" PRId32

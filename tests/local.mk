@@ -54,6 +54,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/bootstrap.sh \
 	tests/data.sh \
 	tests/devices.sh \
+	tests/eval.sh \
 	tests/exports.sh \
 	tests/kfold.sh \
 	tests/layers.sh \
@@ -75,6 +76,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/bootstrap.sh \
 	tests/data.sh \
 	tests/devices.sh \
+	tests/eval.sh \
 	tests/exports.sh \
 	tests/kfold.sh \
 	tests/layers.sh \

@@ -26,6 +26,7 @@ static const struct cli_option options[] = { { "model", 'm', CLI_CHOICE, NULL, "
 		"go on with a run: weights, moments, random state, epoch and step, best metric; in "
 		"DIR or in --out",
 		CLI_TRANSIENT },
+	{ "with", 'w', CLI_TEXT, NULL, "run", "FILE", "further files", CLI_MANY },
 	{ "preset", 0, CLI_CHOICE, NULL, "run", "smoke|long", "a set of options", 0 },
 	CLI_COMMON_OPTIONS, { .name = NULL } };
 
@@ -96,6 +97,7 @@ static void write_ini(const char *text)
 static void test_forms(void)
 {
 	struct cli c;
+	char item[80];
 
 	ok(parse(&c, "--epochs=3|-mvgg|--lr|1e-3|--no-augment|file|-o|x y|-qv|-|--|--lr") == -1,
 		"every form of option is read");
@@ -116,6 +118,21 @@ static void test_forms(void)
 	ok(!cli_given(&c, "lr") && cli_given(&c, "epochs"), "which options were given");
 	ok(!cli_text(&c, "out") && cli_int(&c, "warmup-epochs") == 0, "unset, default");
 	cli_free(&c);
+
+	ok(parse(&c, "-w|one|-e|3|--with=two") == -1 && cli_item(&c, "with", 0, item, 80) &&
+			!strcmp(item, "one") && cli_item(&c, "with", 1, item, 80) &&
+			!strcmp(item, "two") && !cli_item(&c, "with", 2, item, 80),
+		"an option that may be repeated");
+	ok(!cli_write_ini(&c, "tests/test_cli.tmp"), "is written");
+	cli_free(&c);
+	ok(parse(&c, "--config|tests/test_cli.tmp") == -1 && cli_item(&c, "with", 1, item, 80) &&
+			!strcmp(item, "two") && !cli_item(&c, "with", 2, item, 80),
+		"and read back");
+	cli_free(&c);
+	ok(parse(&c, "--config|tests/test_cli.tmp|-w|three") == -1 && cli_is(&c, "with", "three"),
+		"the command line replaces it");
+	cli_free(&c);
+	remove("tests/test_cli.tmp");
 
 	ok(parse(&c, "--resume|runs/a") == -1 && cli_is(&c, "resume", "runs/a"),
 		"an optional value");
