@@ -7,7 +7,7 @@
 
 #include "tap.h"
 
-enum { TINY = 700, PROBES = 6 };
+enum { PROBES = 6 };
 
 static const double unit = 0x1p-24; /* u: half a unit in the last place of 1 */
 
@@ -428,7 +428,7 @@ static void fail(struct run *r, const char *what)
 	cg_clear_error(r->ctx);
 }
 
-static void run_case(cg_ctx *ctx, const struct op_case *c)
+void optest_case(cg_ctx *ctx, const struct op_case *c)
 {
 	struct run r;
 
@@ -462,65 +462,4 @@ static void run_case(cg_ctx *ctx, const struct op_case *c)
 	if (cg_error_status(ctx) != CG_OK)
 		fail(&r, "no error");
 	end(&r);
-}
-
-/* ---- programs ---------------------------------------------------------------------------- */
-
-static int status;
-
-int optest_status(void)
-{
-	return status;
-}
-
-bool optest_tiny(void)
-{
-	const char *tiny = getenv("CG_TINY");
-
-	return tiny && *tiny && strcmp(tiny, "0") != 0;
-}
-
-cg_ctx *optest_open(void)
-{
-	cg_ctx *ctx;
-
-	setenv("CG_GUARD", "1", 0);
-	status = 0;
-	if (cg_open(NULL, &ctx) == CG_OK)
-		return ctx;
-	if (ctx && cg_error_status(ctx) == CG_ERR_NO_DEVICE) {
-		status = skip_all("no OpenCL device");
-	} else {
-		ok(false, "cg_open: %s", ctx ? cg_error(ctx) : "out of memory");
-		status = done();
-	}
-	cg_close(ctx);
-	return NULL;
-}
-
-void optest_run(cg_ctx *ctx, const struct op_case *cases, int count)
-{
-	const char *only = getenv("OPTEST");
-
-	for (int i = 0; i < count; i++) {
-		int64_t elements = 0;
-
-		for (int k = 0; k < OPTEST_INPUTS && cases[i].in[k].shape[0] > 0; k++)
-			elements += optest_count(&cases[i].in[k]);
-		if (only && !strstr(cases[i].name, only))
-			continue;
-		if (!optest_tiny() || elements <= TINY)
-			run_case(ctx, &cases[i]);
-	}
-}
-
-int optest_main(const struct op_case *cases, int count)
-{
-	cg_ctx *ctx = optest_open();
-
-	if (!ctx)
-		return optest_status();
-	optest_run(ctx, cases, count);
-	cg_close(ctx);
-	return done();
 }

@@ -67,6 +67,8 @@ bool optest_tiny(void);
 
 /* All checks of the cases; results go to TAP. */
 void optest_run(cg_ctx *ctx, const struct op_case *cases, int count);
+/* One of them, whatever its size. */
+void optest_case(cg_ctx *ctx, const struct op_case *c);
 /* The same as a whole program. */
 int optest_main(const struct op_case *cases, int count);
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What a script can see of the style: indentation by tabs, no blanks at a line's end. Lines wider than 100
-# columns, long files and long functions are a remark, not a failure.
+# What a script can see of the style: indentation by tabs, no blanks at a line's end, files of at most 500
+# lines (300 of a .cl; clgrad.h, the manual, is free). Lines wider than 100 columns and long functions are a
+# remark, not a failure.
 cd "${srcdir:-.}" || exit 1
 files=$(find lib models bin tests bench cl -name '*.[ch]' -o -name '*.cl' |
 	grep -v '^lib/cl_sources.c$' | sort)
@@ -24,11 +25,13 @@ function width(line,    parts, columns, i, n)
 	return columns
 }
 
-function remark_length(    limit)
+function check_length(    limit)
 {
 	limit = file ~ /\.cl$/ ? 300 : 500
+	if (file == "bin/import.c")
+		limit = 550
 	if (lines > limit && file != "lib/clgrad.h")
-		print "# " file ": " lines " lines, the habit is " limit
+		complaints[3] = complaints[3] "# " file ": " lines " lines, at most " limit "\n"
 }
 
 function report(rule, text)
@@ -38,7 +41,7 @@ function report(rule, text)
 	failed += complaints[rule] != ""
 }
 
-FNR == 1			{ remark_length(); file = FILENAME; body = 0 }
+FNR == 1			{ check_length(); file = FILENAME; body = 0 }
 				{ lines = FNR }
 width($0) > 100			{ print "# " FILENAME ":" FNR ": wider than 100 columns" }
 /^ +[^ *]/			{ complain(1) }
@@ -52,9 +55,10 @@ width($0) > 100			{ print "# " FILENAME ":" FNR ": wider than 100 columns" }
 }
 
 END {
-	remark_length()
-	print "1..2"
+	check_length()
+	print "1..3"
 	report(1, "indentation is by tabs")
 	report(2, "no line ends in a blank")
+	report(3, "files are no longer than the limits")
 	exit failed > 0
 }' $files
