@@ -8,12 +8,12 @@
  * the places where theirs happens to be near nothing. What is wrong by a factor, an index or a
  * forgotten edge is off by 1e-3 and more.
  *
- * In a deep network with ReLUs some ReLU's input is so near 0 that its side is chance, and one such
- * change moves all gradients before it. Fixtures of such networks say how far gradients moved when the
- * input moved by 1e-6, in a few runs; GOLDEN_CHANCE times that is allowed of gradients there. Another input
- * would not help: of the 10^5 to 10^6 ReLUs of such a network some are within a float32 rounding of 0 whatever
- * it is shown. Tight bounds on the same operations come from gradcheck, and from the fixtures of networks that
- * are smooth (ViT) or small.
+ * In a deep network with ReLUs some ReLU's input is so near 0 that its side is chance, and one
+ * such change moves all gradients before it. Fixtures of such networks say how far gradients moved
+ * when the input moved by 1e-6, in a few runs; GOLDEN_CHANCE times that is allowed of gradients
+ * there. Another input would not help: of the 10^5 to 10^6 ReLUs of such a network some are within
+ * a float32 rounding of 0 whatever it is shown. Tight bounds on the same operations come from
+ * gradcheck, and from the fixtures of networks that are smooth (ViT) or small.
  */
 #ifndef GOLDEN_H
 #define GOLDEN_H

@@ -259,9 +259,8 @@ static void grad_attention(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 		(cg_tensor *[]){ y->src[0], y, dy, lse, y->src[1] }, a, sizeof(*a));
 }
 
-static const struct cg__attr_entry attention_attrs[] = {
-	CG__ATTR("heads", struct attention, heads), { .name = NULL }
-};
+static const struct cg__attr_entry attention_attrs[] = { CG__ATTR("heads", struct attention, heads),
+	{ .name = NULL } };
 
 static const struct cg_op attention_op = {
 	.name = "attention",

@@ -35,8 +35,8 @@ static cg_status emit_augment(struct cg__emit *e, const cg_tensor *y)
 	const int64_t H = images->shape[1], W = images->shape[2];
 	const bool resized = a->image_h != H || a->image_w != W;
 	const int64_t B = y->shape[0], h = y->shape[1], w = y->shape[2];
-	const bool warp = resized ||
-		(rng != NULL && (a->rotate != 0 || a->shift != 0 || a->zoom != 0));
+	const bool warp =
+		resized || (rng != NULL && (a->rotate != 0 || a->shift != 0 || a->zoom != 0));
 	cg_tensor *drawn = cg__temp(e, CG_FLOAT32, B * DRAWN);
 
 	if (drawn == NULL)
@@ -44,9 +44,9 @@ static cg_status emit_augment(struct cg__emit *e, const cg_tensor *y)
 	TRY(CG__LAUNCH(e, "augment", NULL, "augment_draw", cg__range_elements(e, B), IN(rng),
 		OUT(drawn), INT(B), INT(y->id), INT(a->image_h), INT(a->image_w),
 		FLT((double)H / a->image_h), FLT((double)W / a->image_w), INT(h), INT(w),
-		INT(a->crop_y), INT(a->crop_x), INT(a->random_crop), INT(a->flip_all), FLT(a->hflip),
-		FLT(a->rotate), FLT(a->shift), FLT(a->zoom), FLT(a->brightness), FLT(a->contrast),
-		FLT(a->erase)));
+		INT(a->crop_y), INT(a->crop_x), INT(a->random_crop), INT(a->flip_all),
+		FLT(a->hflip), FLT(a->rotate), FLT(a->shift), FLT(a->zoom), FLT(a->brightness),
+		FLT(a->contrast), FLT(a->erase)));
 	return CG__LAUNCH(e, "augment", NULL, "augment_sample", sample_range(e, y), IN(images),
 		IN(y->src[1]), IN(drawn), OUT(y), INT(images->shape[0]), INT(H), INT(W),
 		INT(images->shape[3]), INT(B), INT(h), INT(w), INT(warp), FLT(a->mean), FLT(a->sd));

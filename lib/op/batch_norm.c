@@ -144,9 +144,8 @@ static cg_status frozen_stats_emit(struct cg__emit *e, const cg_tensor *stats)
 
 static const struct cg_op stats_op = { .name = "bn_stats", .emit = stats_emit };
 
-static const struct cg__attr_entry frozen_stats_attrs[] = {
-	CG__ATTR("eps", struct norm, eps), { .name = NULL }
-};
+static const struct cg__attr_entry frozen_stats_attrs[] = { CG__ATTR("eps", struct norm, eps),
+	{ .name = NULL } };
 
 static const struct cg_op frozen_stats_op = {
 	.name = "bn_frozen_stats", .emit = frozen_stats_emit, .attrs = frozen_stats_attrs

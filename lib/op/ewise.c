@@ -75,9 +75,7 @@ static void scale_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_scale(dy, *s);
 }
 
-static const struct cg__attr_entry scale_attrs[] = {
-	{ "s", 0, CG__ATTR_FLOAT }, { .name = NULL }
-};
+static const struct cg__attr_entry scale_attrs[] = { { "s", 0, CG__ATTR_FLOAT }, { .name = NULL } };
 
 static const struct cg_op scale_op = {
 	.name = "scale",

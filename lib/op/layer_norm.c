@@ -81,9 +81,7 @@ static cg_status emit(struct cg__emit *e, const cg_tensor *y)
 		INT(D), FLT(*eps));
 }
 
-static const struct cg__attr_entry attrs[] = {
-	{ "eps", 0, CG__ATTR_FLOAT }, { .name = NULL }
-};
+static const struct cg__attr_entry attrs[] = { { "eps", 0, CG__ATTR_FLOAT }, { .name = NULL } };
 
 static const struct cg_op op = {
 	.name = "layer_norm", .emit = emit, .grad = layer_norm_grad, .attrs = attrs

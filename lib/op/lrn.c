@@ -67,13 +67,9 @@ static cg_status emit(struct cg__emit *e, const cg_tensor *y)
 		INT(width_of(e, y, f)), INT(f->size), FLT(f->alpha), FLT(f->beta), FLT(f->k));
 }
 
-static const struct cg__attr_entry attrs[] = {
-	CG__ATTR("size", struct lrn, size),
-	CG__ATTR("alpha", struct lrn, alpha),
-	CG__ATTR("beta", struct lrn, beta),
-	CG__ATTR("k", struct lrn, k),
-	{ .name = NULL }
-};
+static const struct cg__attr_entry attrs[] = { CG__ATTR("size", struct lrn, size),
+	CG__ATTR("alpha", struct lrn, alpha), CG__ATTR("beta", struct lrn, beta),
+	CG__ATTR("k", struct lrn, k), { .name = NULL } };
 
 static const struct cg_op op = {
 	.name = "local_response_norm", .emit = emit, .grad = lrn_grad, .attrs = attrs

@@ -29,7 +29,8 @@ static cg_status emit(struct cg__emit *e, const cg_tensor *y)
 	return cg__gemm(e, &g);
 }
 
-static cg_tensor *product(cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape);
+static cg_tensor *product(
+	cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape);
 
 /* y = x w: dx = dy w', dw = x' dy */
 static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
@@ -46,8 +47,10 @@ static enum cg__act act_of(const cg_tensor *consumer)
 {
 	const char *name = consumer->op->name;
 
-	return strcmp(name, "relu") == 0 ? CG__ACT_RELU : strcmp(name, "gelu") == 0 ? CG__ACT_GELU
-		: strcmp(name, "gelu_tanh") == 0 ? CG__ACT_GELU_TANH : CG__ACT_NONE;
+	return strcmp(name, "relu") == 0         ? CG__ACT_RELU
+		: strcmp(name, "gelu") == 0      ? CG__ACT_GELU
+		: strcmp(name, "gelu_tanh") == 0 ? CG__ACT_GELU_TANH
+						 : CG__ACT_NONE;
 }
 
 /* Takes a bias of one row first, then one activation. */
@@ -68,28 +71,29 @@ static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 	return at.act != CG__ACT_NONE;
 }
 
-static const struct cg_op op = {.name = "matmul", .emit = emit, .grad = grad, .absorb = absorb};
+static const struct cg_op op = { .name = "matmul", .emit = emit, .grad = grad, .absorb = absorb };
 /* gradients: no gradient of their own */
-static const struct cg_op grad_op = {.name = "matmul_grad", .emit = emit};
+static const struct cg_op grad_op = { .name = "matmul_grad", .emit = emit };
 
-static cg_tensor *product(cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape)
+static cg_tensor *product(
+	cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape)
 {
-	struct attr at = {trans_a, trans_b, CG__ACT_NONE};
+	struct attr at = { trans_a, trans_b, CG__ACT_NONE };
 
 	return cg__node(&grad_op, CG_FLOAT32, ndim, shape, CG__SRC(a, b), &at, sizeof(at));
 }
 
 cg_tensor *cg_matmul(cg_tensor *x, cg_tensor *w)
 {
-	struct attr at = {false, false, CG__ACT_NONE};
+	struct attr at = { false, false, CG__ACT_NONE };
 	int64_t shape[CG_MAX_DIM];
 	char sx[64], sw[64];
 
 	if (x == NULL || w == NULL)
 		return NULL;
 	if (w->ndim != 2 || cg__last(x) != w->shape[0])
-		return cg__fail_tensor(x, CG_ERR_SHAPE, "matmul: x is %s, w is %s", cg__shape_text(x, sx),
-				       cg__shape_text(w, sw));
+		return cg__fail_tensor(x, CG_ERR_SHAPE, "matmul: x is %s, w is %s",
+			cg__shape_text(x, sx), cg__shape_text(w, sw));
 	memcpy(shape, x->shape, sizeof(shape));
 	shape[x->ndim - 1] = w->shape[1];
 	return cg__node(&op, CG_FLOAT32, x->ndim, shape, CG__SRC(x, w), &at, sizeof(at));

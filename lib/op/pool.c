@@ -98,14 +98,18 @@ static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geom
 /* `flag` is the last one. */
 #define ATTRS(flag_name) \
 	{ \
-		CG__ATTR("window_h", struct geometry, R), CG__ATTR("window_w", struct geometry, S), \
-		CG__ATTR("stride_h", struct geometry, stride_h), \
-		CG__ATTR("stride_w", struct geometry, stride_w), \
-		CG__ATTR("pad_top", struct geometry, top), \
-		CG__ATTR("pad_left", struct geometry, left), \
-		CG__ATTR("pad_bottom", struct geometry, bottom), \
-		CG__ATTR("pad_right", struct geometry, right), \
-		CG__ATTR(flag_name, struct geometry, flag), { .name = NULL } \
+		CG__ATTR("window_h", struct geometry, R), \
+			CG__ATTR("window_w", struct geometry, S), \
+			CG__ATTR("stride_h", struct geometry, stride_h), \
+			CG__ATTR("stride_w", struct geometry, stride_w), \
+			CG__ATTR("pad_top", struct geometry, top), \
+			CG__ATTR("pad_left", struct geometry, left), \
+			CG__ATTR("pad_bottom", struct geometry, bottom), \
+			CG__ATTR("pad_right", struct geometry, right), \
+			CG__ATTR(flag_name, struct geometry, flag), \
+		{ \
+			.name = NULL \
+		} \
 	}
 
 /* ---- maximum ----------------------------------------------------------------------------- */

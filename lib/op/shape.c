@@ -180,14 +180,12 @@ static void grad_transpose(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_transpose(dy, inverse);
 }
 
-static const struct cg__attr_entry transpose_attrs[] = {
-	CG__ATTR("order0", struct transpose, order[0]),
+static const struct cg__attr_entry transpose_attrs[] = { CG__ATTR("order0", struct transpose,
+								 order[0]),
 	CG__ATTR("order1", struct transpose, order[1]),
 	CG__ATTR("order2", struct transpose, order[2]),
 	CG__ATTR("order3", struct transpose, order[3]),
-	CG__ATTR("order4", struct transpose, order[4]),
-	{ .name = NULL }
-};
+	CG__ATTR("order4", struct transpose, order[4]), { .name = NULL } };
 
 static const struct cg_op transpose_op = {
 	.name = "transpose",
@@ -268,11 +266,8 @@ static void grad_unslice(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	dx[0] = cg_slice(dy, a->dim, a->start, y->src[0]->shape[a->dim]);
 }
 
-static const struct cg__attr_entry slice_attrs[] = {
-	CG__ATTR("dim", struct slice, dim),
-	CG__ATTR("start", struct slice, start),
-	{ .name = NULL }
-};
+static const struct cg__attr_entry slice_attrs[] = { CG__ATTR("dim", struct slice, dim),
+	CG__ATTR("start", struct slice, start), { .name = NULL } };
 
 static const struct cg_op slice_op = {
 	.name = "slice",
