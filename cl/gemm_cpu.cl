@@ -11,6 +11,7 @@
 /* as in gemm.c */
 #define KC 768 /* BLOCK: 192 KB of panel, in the second cache */
 #define KC_TN 192 /* BLOCK_TN */
+#define PANELS 1024 /* rows of the panels of an item of gemm_tn; also in gemm.c */
 #define MB_TN 192 /* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
 
 /*
@@ -66,42 +67,48 @@ static inline void block_copy(float *block, __global const float *a, int lda, in
 				cg_load(a + (size_t)k * lda + i, rows - i);
 }
 
-/* The tiles of `rows` columns of a, n long, `all` of them there; from the block where that is
- * given. */
+/* The tiles of `rows` columns of a, n long, `all` of them there, by `cols` columns of b, whose panels
+ * lie behind each other; a from the block where that is given. */
 static inline void down_columns(__global const float *a, const float *block, int lda, int n, int rows,
-	int all, const float *panel, __global float *c, int ldc, __global const float *bias,
-	struct result r)
+	int all, const float *panel, int cols, __global float *c, int ldc,
+	__global const float *bias, struct result r)
 {
 	const int at = 0;
 
 	for (int m = 0; m < rows; m += MR) {
-		__global float *out[MR];
-
 		r.rows = min(MR, rows - m);
-		UNROLL for (int i = 0; i < MR; i++)
-			out[i] = c + (size_t)(m + i) * ldc;
-		if (block) {
-			const float *col = block + m;
+		for (int j = 0; j < cols; j += NR) {
+			const float *part = panel + (size_t)j * n;
+			__global float *out[MR];
 
-			tile_columns_private(&col, &at, 1, n, MB_TN, panel, out, bias, r);
-		} else if (m + MR <= all) {
-			__global const float *col = a + m;
-
-			tile_columns(&col, &at, 1, n, lda, panel, out, bias, r);
-		} else {
-			__global const float *col[MR];
-
+			r.cols = min(NR, cols - j);
 			UNROLL for (int i = 0; i < MR; i++)
-				col[i] = a + min(m + i, rows - 1);
-			tile(col, &at, 1, n, lda, panel, out, bias, r);
+				out[i] = c + (size_t)(m + i) * ldc + j;
+			if (block) {
+				const float *col = block + m;
+
+				tile_columns_private(
+					&col, &at, 1, n, MB_TN, part, out, bias + j, r);
+			} else if (m + MR <= all) {
+				__global const float *col = a + m;
+
+				tile_columns(&col, &at, 1, n, lda, part, out, bias + j, r);
+			} else {
+				__global const float *col[MR];
+
+				UNROLL for (int i = 0; i < MR; i++)
+					col[i] = a + min(m + i, rows - 1);
+				tile(col, &at, 1, n, lda, part, out, bias + j, r);
+			}
 		}
 	}
 }
 
 /*
  * A as [K,M], B as [K,N]: gradients of weights. An item does mb rows and `cols` columns, some
- * panels. A's columns are read in place, or, with `copy`, from a private copy that serves all
- * panels of the item: rows of A that lie pages apart cost more than copying them.
+ * panels, as many at a time as fit: short sums then write whole stretches of C's rows. A's columns
+ * are read in place, or, with `copy`, from a private copy that serves all panels of the item: rows
+ * of A that lie pages apart cost more than copying them.
  *
  * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum adds
  * the parts up. Global size: groups of panels, row blocks, batch or parts.
@@ -111,10 +118,11 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
 	int beta, int M, int N, int K, int mb, int kc, int kz, int copy, int cols)
 {
-	vfloat panel_[KC_TN * NV], block_[KC_TN * MB_TN / CG_VW + 1];
+	vfloat panel_[PANELS * NV], block_[KC_TN * MB_TN / CG_VW + 1];
 	float *panel = (float *)panel_, *block = (float *)block_;
 	const int z = get_global_id(2), m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb);
 	const int first = get_global_id(0) * cols, end = min(N, first + cols);
+	const int wide = PANELS / kc * NR;
 	struct result r;
 
 	if (kz < K)
@@ -131,15 +139,18 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 		r.add = beta || k0;
 		r.bias = last && has_bias;
 		r.act = last ? act : ACT_NONE;
-		for (int n0 = first; n0 < end; n0 += NR) {
-			r.cols = min(NR, N - n0);
-			if (tb)
-				panel_transpose(
-					panel, b + (size_t)n0 * ldb + k0, ldb, n, r.cols);
-			else
-				panel_copy(panel, b + (size_t)k0 * ldb + n0, ldb, n, r.cols);
-			down_columns(rows, copy ? block : 0, lda, n, m1 - m0, M - m0, panel, c + n0,
-				ldc, has_bias ? bias + n0 : bias, r);
+		for (int n0 = first; n0 < end; n0 += wide) {
+			const int n1 = min(end, n0 + wide);
+
+			for (int j = n0; j < n1; j += NR)
+				if (tb)
+					panel_transpose(panel + (j - n0) * n,
+						b + (size_t)j * ldb + k0, ldb, n, min(NR, N - j));
+				else
+					panel_copy(panel + (j - n0) * n,
+						b + (size_t)k0 * ldb + j, ldb, n, min(NR, N - j));
+			down_columns(rows, copy ? block : 0, lda, n, m1 - m0, M - m0, panel,
+				n1 - n0, c + n0, ldc, has_bias ? bias + n0 : bias, r);
 		}
 	}
 }

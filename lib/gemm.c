@@ -176,8 +176,8 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
 
 /* ---- our register tiles: CPU style ------------------------------------------------------ */
 
-/* KC, KC_TN, MB_TN of gemm_cpu.cl */
-enum { BLOCK = 768, BLOCK_TN = 192, ROWS_TN = 192 };
+/* KC, KC_TN, PANELS, MB_TN of gemm_cpu.cl */
+enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192 };
 
 static int64_t up(int64_t n, int64_t d)
 {
@@ -240,13 +240,13 @@ static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struc
 	const int64_t down = up(up(g->M, up(g->M, ROWS_TN)), t.rows) * t.rows;
 	const int64_t blocks = up(g->M, down), panels = up(g->N, t.cols);
 	const bool copy = g->lda > 1024; /* a page */
-	const int64_t together = copy ? clamped(panels * blocks / 16, 1, 4) : 1;
+	const int64_t kc = block_of(piece, BLOCK_TN), wide = clamped(PANELS / kc, 1, 32);
+	const int64_t together = clamped(panels * blocks / 16, 1, copy && wide < 4 ? 4 : wide);
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_tn",
 		cg__range_3d((size_t)up(panels, together), (size_t)blocks,
 			(size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
-		PRODUCT(g, c), INT(down), INT(block_of(piece, BLOCK_TN)), INT(piece), INT(copy),
-		INT(together * t.cols));
+		PRODUCT(g, c), INT(down), INT(kc), INT(piece), INT(copy), INT(together * t.cols));
 }
 
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,

@@ -190,6 +190,8 @@ static void products(cg_ctx *ctx)
 	run_product(ctx, ", batch of 5, parts, added",
 		(struct product){ .M = 9, .N = 17, .K = 40, .batch = 5, .pad = 2, .times = 2 });
 	run_product(ctx, ", long rows of A'", (struct product){ .M = 1100, .N = 9, .K = 20 });
+	run_product(ctx, ", panels together",
+		(struct product){ .M = 1000, .N = 390, .K = 20, .bias = true });
 	run_product(ctx, ", bias", (struct product){ .M = 13, .N = 70, .K = 21, .bias = true });
 	run_product(
 		ctx, ", relu", (struct product){ .M = 13, .N = 64, .K = 21, .act = CG__ACT_RELU });
