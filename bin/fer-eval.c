@@ -90,6 +90,7 @@ struct job {
 	int members;
 	char name[1024];	/* of all checkpoints */
 	const char *model;	/* of all; "ensemble" where they differ */
+	int64_t parameters;	/* of all together */
 	struct result result[SPLITS];
 	int results;
 };
@@ -289,6 +290,8 @@ static int add_member(struct job *j, int member)
 	}
 	if (status < 0)
 		j->model = !j->model || j->model == n.model->name ? n.model->name : "ensemble";
+	if (status < 0)
+		j->parameters += network_parameters(&n);
 	network_close(&n);
 	cg_array_free(images);
 	data_free(&other);
@@ -344,6 +347,7 @@ static int measure(struct job *j, struct result *r)
 	r->evaluation = (struct report_evaluation){
 		.model = j->model,
 		.checkpoint = j->name,
+		.parameters = j->parameters,
 		.data = cli_text(j->cli, "data"),
 		.split = data_split_names[r->split],
 		.tta = cli_text(j->cli, "tta"),

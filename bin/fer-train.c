@@ -221,14 +221,11 @@ static double mib(uint64_t bytes)
 
 static void print_parameters(const struct network *n)
 {
-	int64_t all = cg_params_size(n->params, false), trained = cg_params_size(n->params, true);
-	int64_t statistics = 0;
+	int64_t parameters = network_parameters(n);
 
-	for (int i = 0; i < cg_params_count(n->params); i++)
-		if (cg_params_flags(n->params, i) & CG_PARAM_STATISTIC)
-			statistics += cg_array_count(cg_params_at(n->params, i));
 	printf("parameters  %" PRId64 " and %" PRId64 " running statistics; %" PRId64 " are trained\n",
-	       all - statistics, statistics, trained);
+	       parameters, cg_params_size(n->params, false) - parameters,
+	       cg_params_size(n->params, true));
 }
 
 static int dry_run(struct job *j)
@@ -335,6 +332,7 @@ static int conclude(struct job *j)
 	struct report_evaluation e = {
 		.model = j->model->name,
 		.checkpoint = best,
+		.parameters = network_parameters(&j->network),
 		.data = cli_text(j->cli, "data"),
 		.split = j->fold ? split : data_split_names[SPLIT_PUBLIC],
 		.tta = "none",

@@ -250,6 +250,15 @@ static int write_all(struct result *r, const struct cli *c, const char *dir,
 	       cli_fail(c, CLI_RUNTIME, "stdout cannot be written") : CLI_OK;
 }
 
+/* Of the first fold: the others have as many. */
+static int64_t parameters(const char *dir)
+{
+	char path[RUNDIR_PATH], text[32] = "";
+
+	json_lookup(fold_file(path, dir, 1, "metrics.json"), NULL, "parameters", text, sizeof(text));
+	return strtoll(text, NULL, 10);
+}
+
 static int conclude(struct result *r, const struct cli *c, const char *dir, struct dataset *d,
 		    const struct folds *f, enum report_format format)
 {
@@ -286,6 +295,7 @@ int kfold_conclude(const struct cli *c, const char *dir, struct dataset *d, cons
 		cli_note(c, "%d of %d folds are done", f->k - missing, f->k);
 		return -1;
 	}
+	r.pooled.parameters = parameters(dir);
 	snprintf(split, sizeof(split), "Training in %d folds", f->k);
 	r.fold = calloc((size_t)f->k + 2, sizeof(*r.fold));
 	r.at = calloc((size_t)d->n + 1, sizeof(*r.at));

@@ -70,6 +70,7 @@ bin_libfer_la_LIBADD = $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.
 bin_PROGRAMS += \
+	bin/fer-compare \
 	bin/fer-data \
 	bin/fer-devices \
 	bin/fer-eval \
@@ -78,6 +79,7 @@ bin_PROGRAMS += \
 	bin/fer-predict \
 	bin/fer-train
 program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la
+bin_fer_compare_LDADD = $(program_libs)
 bin_fer_data_LDADD = bin/libfer.la
 bin_fer_devices_LDADD = $(program_libs)
 bin_fer_eval_LDADD = $(program_libs)

@@ -28,6 +28,16 @@ void network_close(struct network *n)
 	*n = (struct network){ 0 };
 }
 
+int64_t network_parameters(const struct network *n)
+{
+	int64_t count = 0;
+
+	for (int i = 0; i < cg_params_count(n->params); i++)
+		if (!(cg_params_flags(n->params, i) & CG_PARAM_STATISTIC))
+			count += cg_array_count(cg_params_at(n->params, i));
+	return count;
+}
+
 void network_look(const struct network *n, cg_augment_config *look)
 {
 	look->image_h = look->image_w = (int)n->config.image;

@@ -43,6 +43,9 @@ int network_open(struct network *n, const struct cli *c, cg_ctx *ctx, const stru
 		 const struct model_config *config, uint64_t seed);
 void network_close(struct network *n);
 
+/* How many values are trained, frozen ones included; running statistics are not. */
+int64_t network_parameters(const struct network *n);
+
 /* Size, crop and normalisation of the images it wants to see. */
 void network_look(const struct network *n, cg_augment_config *look);
 /* Are images of h x w x channels something it can look at? */

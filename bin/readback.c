@@ -152,8 +152,7 @@ void predictions_free(struct predictions *s)
 	*s = (struct predictions){ 0 };
 }
 
-/* "DIR/NAME" of a folder, or of the folder in which the file `run` lies. */
-static void beside(char path[READBACK_ERROR], const char *run, const char *name)
+void readback_beside(char path[READBACK_ERROR], const char *run, const char *name)
 {
 	struct stat status;
 	const char *slash = strrchr(run, '/');
@@ -170,7 +169,7 @@ int predictions_of(struct predictions *s, const char *run, const char *split, ui
 	char path[READBACK_ERROR], name[64], found[32] = "", wanted[32];
 
 	*s = (struct predictions){ 0 };
-	beside(path, run, "metrics.json");
+	readback_beside(path, run, "metrics.json");
 	snprintf(wanted, sizeof(wanted), "%016" PRIx64, hash);
 	if (!json_lookup(path, NULL, "data_hash", found, sizeof(found))) {
 		snprintf(error, READBACK_ERROR, "%s: no metrics.json of these programs", run);
@@ -181,10 +180,10 @@ int predictions_of(struct predictions *s, const char *run, const char *split, ui
 			 wanted);
 		return -1;
 	}
-	beside(path, run, "predictions.csv");
+	readback_beside(path, run, "predictions.csv");
 	if (split && access(path, R_OK)) {
 		snprintf(name, sizeof(name), "predictions-%s.csv", split);
-		beside(path, run, name);
+		readback_beside(path, run, name);
 	}
 	return predictions_read(s, path, error);
 }

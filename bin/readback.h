@@ -26,6 +26,9 @@ struct predictions {
 
 /* 0, or -1 with the reason in `error` ("DIR/predictions.csv:3: ..."). Free it in both cases. */
 int predictions_read(struct predictions *s, const char *path, char error[READBACK_ERROR]);
+/* "DIR/name": DIR is the folder `run`, or the one in which the file `run` lies. */
+void readback_beside(char path[READBACK_ERROR], const char *run, const char *name);
+
 /*
  * The predictions of a run's folder, or beside a metrics.json: predictions.csv, else
  * predictions-SPLIT.csv where `split` is not NULL. `hash` is what data_hash in metrics.json must be; 0: any.

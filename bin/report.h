@@ -74,6 +74,7 @@ struct report_comparison {
 struct report_evaluation {
 	const char *model, *checkpoint, *data, *split, *tta;
 	uint64_t data_hash;
+	int64_t parameters;		/* 0: not known */
 	double temperature;
 	double ece_before, log_loss_before;	/* at temperature 1, all rows */
 	const char *const *class_names;

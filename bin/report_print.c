@@ -148,6 +148,8 @@ void report_json(struct json *j, const char *key, const struct report_evaluation
 	json_object(j, key);
 	json_text(j, "model", e->model);
 	json_text(j, "checkpoint", e->checkpoint);
+	if (e->parameters)
+		json_int(j, "parameters", e->parameters);
 	json_text(j, "data", e->data);
 	json_text(j, "data_hash", hash);
 	json_text(j, "split", e->split);
@@ -419,9 +421,8 @@ static void print_members(const struct table *t, const struct report_evaluation 
 {
 	if (e->members < 2)
 		return;
-	fprintf(t->out, "\nMean of the probabilities of %d networks; each alone:\n", e->members);
-	if (t->md)
-		fputc('\n', t->out);
+	fprintf(t->out, "\nMean of the probabilities of %d networks; each alone:\n%s", e->members,
+		t->md ? "\n" : "");
 	for (int i = 0; i < e->members; i++)
 		fprintf(t->out, "%s%.2f %%  %s, %s\n", t->md ? "- " : "", 100 * e->member[i].accuracy,
 			e->member[i].model, e->member[i].checkpoint);

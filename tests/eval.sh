@@ -3,6 +3,7 @@
 # done again by awk from the files of predictions.
 train=bin/fer-train
 eval=bin/fer-eval
+compare=bin/fer-compare
 dir=tests/eval.tmp
 data=synth:210
 count=0
@@ -125,6 +126,27 @@ run $eval -c $one -d synth:211 --bootstrap 0 --compare $dir/etwo
 check "so are other data" fails 3 'etwo: its data have hash'
 run $eval -c $one -d $data --bootstrap 0 --compare $dir/none
 check "and what is not there" fails 3 none
+
+# Side by side.
+run $compare $dir/eone $dir/etwo/metrics.json $dir/both
+check "three side by side" eval '[ $status -eq 0 ] && [ $(wc -l <$dir/out) -eq 4 ]'
+run $compare $dir/etwo $dir/eone --format csv
+check "the numbers are those of the evaluation" eval \
+	'[ "$(sed -n 3p $dir/out | cut -d, -f11)" = "$(value accuracy $dir/eone/metrics.json)" ]'
+check "and of McNemar's test" \
+	[ "$(sed -n 3p $dir/out | cut -d, -f20-21)" = "$b,$c" ]
+run $compare $dir/one $dir/two --json
+check "runs have epochs and parameters" eval \
+	'[ "$(value epochs)" = 12 ] && [ "$(value parameters)" = $(value parameters $dir/one/metrics.json) ]'
+run $compare $dir/one $dir/etwo
+check "without common images there is no test" grep -q 'no images in common' $dir/err
+run $eval -c $one -d synth:211 --bootstrap 0 --out $dir/other
+run $compare $dir/eone $dir/other
+check "other data are refused by name" fails 3 'eval.tmp/other: its data have hash'
+run $compare $dir/none
+check "so is what is not there" fails 3 none
+run $compare
+check "and nothing at all" fails 2 'no run given'
 
 echo "1..$count"
 rm -rf $dir
