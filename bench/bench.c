@@ -60,9 +60,15 @@ static const struct step steps[] = {
 	{ "train vgg", "vgg", "", 64, true },
 	{ "train alexnet", "alexnet", "", 64, true },
 	{ "train alexnet-s1", "alexnet", "stem-stride=1 fc=4096", 32, true },
+	{ "train resnet50v2", "resnet50v2", "size=48", 32, true },
+	{ "train vit-b8", "vit", "size=48 variant=b patch=8", 16, true },
+	{ "train vit-ti16", "vit", "size=96 variant=ti patch=16", 32, true },
 	{ "infer vgg", "vgg", "", 64, false },
 	{ "infer alexnet", "alexnet", "", 64, false },
 	{ "infer alexnet-s1", "alexnet", "stem-stride=1 fc=4096", 32, false },
+	{ "infer resnet50v2", "resnet50v2", "size=48", 32, false },
+	{ "infer vit-b8", "vit", "size=48 variant=b patch=8", 16, false },
+	{ "infer vit-ti16", "vit", "size=96 variant=ti patch=16", 32, false },
 };
 enum { MAX_ROUNDS = 64 };
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))

@@ -33,13 +33,16 @@ try:
 except ImportError as error:
     sys.exit(f"peer_torch.py: {error}")
 
-from torch_models import AlexNet, VGG
+from torch_models import AlexNet, ResNet50V2, VGG, ViT
 
 # name: make the model, batch, image side
 MODELS = {
     "vgg": (VGG, 64, 44),
     "alexnet": (AlexNet, 64, 48),
     "alexnet-s1": (lambda: AlexNet(stride=1, fc=4096), 32, 48),
+    "resnet50v2": (ResNet50V2, 32, 48),
+    "vit-b8": (lambda: ViT(48, 8, 768, 12), 16, 48),
+    "vit-ti16": (lambda: ViT(96, 16, 192, 3), 32, 96),
 }
 LAYOUTS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
 

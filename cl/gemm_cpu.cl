@@ -67,10 +67,10 @@ static inline void block_copy(float *block, __global const float *a, int lda, in
 				cg_load(a + (size_t)k * lda + i, rows - i);
 }
 
-/* The tiles of `rows` columns of a, n long, `all` of them there, by `cols` columns of b, whose panels
- * lie behind each other; a from the block where that is given. */
-static inline void down_columns(__global const float *a, const float *block, int lda, int n, int rows,
-	int all, const float *panel, int cols, __global float *c, int ldc,
+/* The tiles of `rows` columns of a, n long, `all` of them there, by `cols` columns of b, whose
+ * panels lie behind each other; a from the block where that is given. */
+static inline void down_columns(__global const float *a, const float *block, int lda, int n,
+	int rows, int all, const float *panel, int cols, __global float *c, int ldc,
 	__global const float *bias, struct result r)
 {
 	const int at = 0;

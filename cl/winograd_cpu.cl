@@ -10,8 +10,8 @@
  *
  * winograd_dw_cpu.cl: the gradient of w.
  *
- * Points 0, 1, -1, 2, -2 and infinity (Lavin and Gray, 2015). A result takes 36 / m² products where
- * the sum over the window takes r²: a quarter (3x3) or 0.36 (5x5). The price is rounding: the
+ * Points 0, 1, -1, 2, -2 and infinity (Lavin and Gray, 2015). A result takes 36 / m² products
+ * where the sum over the window takes r²: a quarter (3x3) or 0.36 (5x5). The price is rounding: the
  * transforms multiply the variance of the rounding errors, at the worst position of a tile, by 31²
  * (3x3, compared with a plain sum of as many terms).
  *
@@ -84,8 +84,9 @@ static inline void transform_output(const vfloat *o, vfloat *y, int s, const int
 }
 
 /*
- * u[36][panels][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a circle:
- * dx is the convolution of dy with that. Columns behind M are zero. Global size: panels, DEPTHs of C.
+ * u[36][panels][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a
+ * circle: dx is the convolution of dy with that. Columns behind M are zero. Global size: panels,
+ * DEPTHs of C.
  */
 __kernel CG_SINGLE void winograd_filter(
 	__global const float *restrict w, __global float *restrict u, int transposed, int C, int M)
@@ -115,8 +116,8 @@ __kernel CG_SINGLE void winograd_filter(
 			transform_filter(half_ + p, whole, SIDE, WINDOW);
 			UNROLL for (int q = 0; q < SIDE; q++)
 				VSTORE(whole[q], 0,
-					u + (((size_t)(p * SIDE + q) * panels + panel) * C + c0) * NR +
-						i * CG_VW);
+					u + (((size_t)(p * SIDE + q) * panels + panel) * C + c0) *
+						NR + i * CG_VW);
 		}
 	}
 }
@@ -225,14 +226,14 @@ static void tile_out(const __local float *o, int step, __global float *y,
 }
 
 /*
- * y[B,P,Q,M] = act(conv(x, w) + bias) from x [B,H,W,C] and u (winograd_filter). An item does `block`
- * tiles, a multiple of MR, of `all`. Its memory: v [36][block][ldv] and o [36][block][NR].
+ * y[B,P,Q,M] = act(conv(x, w) + bias) from x [B,H,W,C] and u (winograd_filter). An item does
+ * `block` tiles, a multiple of MR, of `all`. Its memory: v [36][block][ldv] and o [36][block][NR].
  * Global size: blocks.
  */
 __kernel CG_SINGLE void winograd(__global const float *restrict x, __global const float *restrict u,
-	__global float *restrict y, __global const float *restrict bias, __local float *restrict memory,
-	int has_bias, int act, int H, int W, int C, int P, int Q, int M, int pad_h, int pad_w, int down,
-	int across, int all, int block, int ldv)
+	__global float *restrict y, __global const float *restrict bias,
+	__local float *restrict memory, int has_bias, int act, int H, int W, int C, int P, int Q,
+	int M, int pad_h, int pad_w, int down, int across, int all, int block, int ldv)
 {
 	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
 	const struct result r = { .bias = has_bias, .act = act };

@@ -63,14 +63,14 @@ __attribute__((noinline)) static void product_columns(const __local float *v, in
 }
 
 /*
- * o[parts][panels][36][up(C, cb)][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does cb channels (a
- * multiple of MR) and a panel of M, for `per` tiles of `all`, `block` of them at a time. Its memory:
- * v [36][block][ldv] and d [36][block][NR]. Global size: blocks of channels, panels, parts.
+ * o[parts][panels][36][up(C, cb)][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does cb channels
+ * (a multiple of MR) and a panel of M, for `per` tiles of `all`, `block` of them at a time. Its
+ * memory: v [36][block][ldv] and d [36][block][NR]. Global size: blocks of channels, panels, parts.
  */
 __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
-	__global const float *restrict dy, __global float *restrict o, __local float *restrict memory,
-	int H, int W, int C, int P, int Q, int M, int pad_h, int pad_w, int down, int across, int all,
-	int per, int block, int cb, int ldv)
+	__global const float *restrict dy, __global float *restrict o,
+	__local float *restrict memory, int H, int W, int C, int P, int Q, int M, int pad_h,
+	int pad_w, int down, int across, int all, int per, int block, int cb, int ldv)
 {
 	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
 	const int c0 = get_global_id(0) * cb, n0 = get_global_id(1) * NR;
@@ -99,10 +99,11 @@ __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 	}
 }
 
-/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][36][rows][NR]. Global size: panels,
- * C. */
+/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][36][rows][NR]. Global size:
+ * panels, C. */
 __kernel CG_SINGLE void winograd_dw_join(
-	__global const float *restrict o, __global float *restrict dw, int C, int M, int rows, int parts)
+	__global const float *restrict o, __global float *restrict dw, int C, int M, int rows,
+	int parts)
 {
 	const int panels = get_global_size(0), n0 = get_global_id(0) * NR, c = get_global_id(1);
 
@@ -112,8 +113,8 @@ __kernel CG_SINGLE void winograd_dw_join(
 		UNROLL for (int i = 0; i < POINTS; i++)
 			sum[i] = 0.f;
 		for (int part = 0; part < parts; part++) {
-			__global const float *from = o + (((size_t)(part * panels) + get_global_id(0)) *
-				POINTS * rows + c) * NR + j;
+			const size_t panel = (size_t)part * panels + get_global_id(0);
+			__global const float *from = o + (panel * POINTS * rows + c) * NR + j;
 
 			UNROLL for (int i = 0; i < POINTS; i++)
 				sum[i] += VLOAD(0, from + (size_t)i * rows * NR);
@@ -123,7 +124,8 @@ __kernel CG_SINGLE void winograd_dw_join(
 		UNROLL for (int h = 0; h < WINDOW; h++) {
 			transform_output(half_ + h, whole, WINDOW, WINDOW);
 			UNROLL for (int l = 0; l < WINDOW; l++)
-				cg_store(whole[l], dw + ((size_t)(h * WINDOW + l) * C + c) * M + n0 + j,
+				cg_store(whole[l],
+					dw + ((size_t)(h * WINDOW + l) * C + c) * M + n0 + j,
 					M - n0 - j);
 		}
 	}
