@@ -15,6 +15,7 @@
 #include "import.h"
 #include "kfold.h"
 #include "layers.h"
+#include "page.h"
 #include "rates.h"
 #include "source.h"
 #include "train_options.h"
@@ -298,6 +299,14 @@ static int write_evaluation(struct job *j, const struct report_evaluation *e,
 	return -1;
 }
 
+static int write_report(struct job *j)
+{
+	bool pictures = cli_flag(j->cli, "pictures");
+
+	return page_save_run(j->cli, j->folder, pictures ? &j->data : NULL, &j->network,
+			     j->trainer.images);
+}
+
 static int judge(struct job *j, struct report_evaluation *e, const struct data_rows *rows,
 		 float *logits, double *p)
 {
@@ -308,6 +317,8 @@ static int judge(struct job *j, struct report_evaluation *e, const struct data_r
 	if (evaluate(e, p, logits, &j->data, rows, 1, 0, 0))
 		return cli_fail(j->cli, CLI_RUNTIME, "out of memory");
 	status = write_evaluation(j, e, rows, p);
+	if (status < 0)
+		status = write_report(j);
 	if (status >= 0)
 		return status;
 	cli_note(j->cli, "best: epoch %d; the %s is in %s",

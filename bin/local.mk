@@ -26,6 +26,7 @@ bin_libfer_la_SOURCES = \
 	bin/figures.c bin/figures.h \
 	bin/folds.c bin/folds.h \
 	bin/files.c bin/files.h \
+	bin/gallery.c bin/gallery.h \
 	bin/import.c bin/import.h \
 	bin/import_layout.c bin/import_layout.h \
 	bin/import_names.c bin/import_names.h \
@@ -45,6 +46,10 @@ bin_libfer_la_SOURCES = \
 	bin/picture.c bin/picture.h \
 	bin/picture_jpeg.c \
 	bin/picture_png.c \
+	bin/page.c bin/page.h \
+	bin/page_save.c \
+	bin/page_tables.c \
+	bin/png.c bin/png.h \
 	bin/predict.c bin/predict.h \
 	bin/predict_rows.c \
 	bin/progress.c bin/progress.h \
@@ -56,6 +61,7 @@ bin_libfer_la_SOURCES = \
 	bin/report_print.c \
 	bin/resize.c bin/resize.h \
 	bin/rundir.c bin/rundir.h \
+	bin/runs.c bin/runs.h \
 	bin/source.c bin/source.h \
 	bin/step.c bin/step.h \
 	bin/stop.c bin/stop.h \
@@ -77,6 +83,7 @@ bin_PROGRAMS += \
 	bin/fer-export \
 	bin/fer-import \
 	bin/fer-predict \
+	bin/fer-report \
 	bin/fer-train
 program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la
 bin_fer_compare_LDADD = $(program_libs)
@@ -86,4 +93,5 @@ bin_fer_eval_LDADD = $(program_libs)
 bin_fer_export_LDADD = $(program_libs)
 bin_fer_import_LDADD = $(program_libs)
 bin_fer_predict_LDADD = $(program_libs)
+bin_fer_report_LDADD = $(program_libs)
 bin_fer_train_LDADD = $(program_libs)

@@ -78,6 +78,9 @@ static const struct cli_option rows[] = {
 	{ "save-every", 0, CLI_INT, "0", "output", "N",
 	  "also keep epoch-N.safetensors every N epochs; 0: never", 0 },
 
+	{ "pictures", 0, CLI_FLAG, "true", "output", NULL,
+	  "show mistakes and where the network looked in report.html", 0 },
+
 	{ "resume", 0, CLI_TEXT, NULL, "run", "[DIR]",
 	  "go on with the run in DIR (or --out, or the newest in runs/) as if it had not stopped",
 	  CLI_TRANSIENT },

@@ -7,6 +7,7 @@ dist_man_MANS = \
 	doc/fer-export.1 \
 	doc/fer-import.1 \
 	doc/fer-predict.1 \
+	doc/fer-report.1 \
 	doc/fer-train.1
 
 # What the README links to.

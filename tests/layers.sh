@@ -31,7 +31,7 @@ lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize bin/files
+bin/cli bin/json bin/png bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize bin/files
 bin/stop bin/picture
 bin/data
 bin/engine bin/import_names bin/npy
@@ -45,7 +45,9 @@ bin/report bin/svg
 bin/charts
 bin/rundir bin/evaluate bin/source bin/agreement
 bin/readback bin/folds bin/figures bin/predict
-bin/kfold
+bin/kfold bin/runs
+bin/gallery
+bin/page
 bin/train
 bin/model_options
 bin/train_options

@@ -31,6 +31,7 @@ unit_programs = \
 	tests/test_picture \
 	tests/test_pictures \
 	tests/test_plan \
+	tests/test_png \
 	tests/test_safetensors \
 	tests/test_synth \
 	tests/test_tune \
@@ -62,6 +63,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/predict.sh \
 	tests/predict_pictures.sh \
 	tests/metrics.sh \
+	tests/report.sh \
 	tests/style.sh \
 	tests/train.sh
 
@@ -86,6 +88,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/metrics.sh \
 	tests/metrics_sklearn.py \
 	tests/predict.sh \
+	tests/report.sh \
 	tests/run-programs.sh \
 	tests/style.sh \
 	tests/train.sh
@@ -137,7 +140,8 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp tests/train.tmp
+	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
+		tests/report.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all

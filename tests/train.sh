@@ -66,7 +66,7 @@ run $train $vgg -o $dir/whole
 check "a run ends with 0" [ $status -eq 0 ]
 for file in args.ini env.json train.log summary.csv metrics.json last.safetensors \
 	best.safetensors confusion.csv predictions.csv classes.svg confusion.svg curves.svg \
-	reliability.svg roc.svg; do
+	reliability.svg roc.svg report.html; do
 	check "it leaves $file" [ -s $dir/whole/$file ]
 done
 check "summary.csv has its columns" [ "$(head -n 1 $dir/whole/summary.csv)" = "$header" ]
