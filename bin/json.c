@@ -130,7 +130,7 @@ const char *json_number(char text[32], double x)
 {
 	if (!isfinite(x))
 		return strcpy(text, "null");
-	for (int digits = 1; digits <= 17; digits++) {
+	for (int digits = 6; digits <= 17; digits++) { /* 6 digits of 0.1 are "0.1", of 70 "70" */
 		snprintf(text, 32, "%.*g", digits, x);
 		if (strtod(text, NULL) == x)
 			break;

@@ -105,8 +105,10 @@ static const struct cli_preset presets[] = {
 	{ "cpu-20min", "epochs = 9\n" },
 	{ "cpu-2h", "epochs = 45\n" },
 	{ "gpu-10min", "epochs = 80\nbatch-size = 256\nlr = 0.1\n" },
-	{ "paper", "epochs = 50\nsched = plateau\nwarmup-epochs = 1\npatience = 10\n"
-		   "batch-size = 32\n" },
+	{ "paper", "split = kfold\nkfold = 5\nepochs = 50\nsched = plateau\nwarmup-epochs = 1\n"
+		   "patience = 10\nbatch-size = 32\nsmoothing = 0\n" },
+	{ "finetune", "epochs = 12\nsched = cosine\nwarmup-epochs = 1\nlr = 0.005\n"
+		      "head-lr-mult = 10\n" },
 	{ .name = NULL }
 };
 
@@ -202,6 +204,8 @@ int train_model(struct cli *c, const struct model **model, struct model_config *
 	status = use_recipes(c, *model);
 	if (status >= 0)
 		return status;
+	if (cli_is(c, "preset", "finetune") && !cli_text(c, "pretrained"))
+		return cli_fail(c, CLI_USAGE, "--preset finetune needs --pretrained FILE");
 	if (!cli_text(c, "resume"))
 		status = model_options_refuse(c, *model);
 	model_defaults(*model, config);

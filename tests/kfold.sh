@@ -163,6 +163,14 @@ run $train $tiny -d $dir/alone.csv --val-fraction 0 -o $dir/alone
 check "without PublicTest the next fold chooses" \
 	grep -q '28 rows to train on, 28 to choose by, 28 held out' $dir/alone/train.log
 
+# The paper's protocol is a cross-validation.
+run $train -m vgg --width 2 --crop 8 -b 8 -d $dir/pairs.csv --preset paper --kfold 3 -e 1 --progress none \
+	-o $dir/paper
+check "--preset paper makes folds" [ -s $dir/paper/kfold.csv ]
+for setting in 'split = kfold' 'sched = plateau' 'patience = 10' 'smoothing = 0'; do
+	check "with $setting" grep -q "^$setting\$" $dir/paper/args.ini
+done
+
 echo "1..$count"
 rm -rf $dir
 exit $failed

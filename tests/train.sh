@@ -144,6 +144,10 @@ before_head $dir/frozen/best.safetensors >$dir/b
 check "frozen weights and statistics keep their bits" eval '[ -s $dir/a ] && cmp -s $dir/a $dir/b'
 check "the classifier is trained" \
 	eval '! cmp -s $dir/whole/best.safetensors $dir/frozen/best.safetensors'
+run $train $small --preset finetune -o $dir/none
+check "--preset finetune needs weights" fails 2 'finetune needs --pretrained'
+run $train $small --preset finetune --pretrained $dir/whole/best.safetensors -o $dir/tuned
+check "and begins with them" eval '[ $status -eq 0 ] && grep -q "^head-lr-mult = 10\$" $dir/tuned/args.ini'
 run $train $small --dry-run
 flops=$(number arithmetic) memory=$(number memory)
 run $train $small --freeze 3 --dry-run
