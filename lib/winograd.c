@@ -60,14 +60,20 @@ static bool possible(const struct cg__emit *e, const struct cg__winograd *f)
 		(uint64_t)cut(e, f).bytes <= cg__emit_ctx(e)->info.local_bytes;
 }
 
+/* Below these, tiles that are mostly outside, transforms for few products and filters for few tiles
+ * cost more than they save (doc/performance.md). */
+enum { CHANNELS_LEAST = 16, TILES_LEAST = 64, SIZE_LEAST_3 = 7, SIZE_LEAST_5 = 6 };
+
 bool cg__winograd_suits(const struct cg__emit *e, const struct cg__winograd *f)
 {
 	const int when = cg__emit_ctx(e)->tune.winograd;
-	const int64_t least = f->side == 3 ? 10 : 8;
+	const int64_t least = f->side == 3 ? SIZE_LEAST_3 : SIZE_LEAST_5;
 
 	if (when == 0 || !possible(e, f))
 		return false;
-	return when > 1 || (f->C >= 32 && f->M >= 32 && f->P >= least && f->Q >= least);
+	return when > 1 ||
+		(f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= least &&
+			f->Q >= least && cut(e, f).tiles >= TILES_LEAST);
 }
 
 /* -DWINDOW and the tile's, in the caller's text. */

@@ -73,10 +73,10 @@ static const struct op_case cases[] = {
 		.in = { IN(2, 5, 6, 17), IN(5, 5, 17, 20), IN(20) }, .K = 500, .c = 9 },
 };
 
-/* The kernels of a 3x3 convolution with its gradients on 1x11x11x32, as the plan's dump has them. */
+/* The kernels of a 3x3 convolution with its gradients on 8x11x11x32, as the plan's dump has them. */
 static char *kernels_of(cg_ctx *ctx)
 {
-	const int64_t shape_x[] = { 1, 11, 11, 32 }, shape_w[] = { 3, 3, 32, 32 };
+	const int64_t shape_x[] = { 8, 11, 11, 32 }, shape_w[] = { 3, 3, 32, 32 };
 	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, shape_x);
 	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, shape_w);
 	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
