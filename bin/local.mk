@@ -69,6 +69,7 @@ bin_libfer_la_SOURCES = \
 	bin/synth.c bin/synth.h \
 	bin/synth_face.c \
 	bin/synth_pose.c bin/synth_pose.h \
+	bin/tensorboard.c bin/tensorboard.h \
 	bin/train.c bin/train.h \
 	bin/train_options.c bin/train_options.h \
 	bin/zip.c bin/zip.h

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VARINT = 0, BYTES = 2, FIXED32 = 5, LONGEST_VARINT = 10 };
+enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5, LONGEST_VARINT = 10 };
 
 /* Room for n more bytes; NULL and failed without. */
 static unsigned char *room(struct proto *p, size_t n)
@@ -70,6 +70,19 @@ void proto_float(struct proto *p, int field, float value)
 	for (int i = 0; to && i < 4; i++)
 		to[i] = (unsigned char)(bits >> 8 * i);
 	p->size += to ? 4 : 0;
+}
+
+void proto_double(struct proto *p, int field, double value)
+{
+	unsigned char *to;
+	uint64_t bits;
+
+	tag(p, field, FIXED64);
+	to = room(p, 8);
+	memcpy(&bits, &value, sizeof(bits));
+	for (int i = 0; to && i < 8; i++)
+		to[i] = (unsigned char)(bits >> 8 * i);
+	p->size += to ? 8 : 0;
 }
 
 void proto_head(struct proto *p, int field, size_t n)

@@ -20,6 +20,7 @@ struct proto {
 
 void proto_int(struct proto *p, int field, int64_t value);
 void proto_float(struct proto *p, int field, float value);
+void proto_double(struct proto *p, int field, double value);
 void proto_bytes(struct proto *p, int field, const void *bytes, size_t n);
 void proto_text(struct proto *p, int field, const char *text);
 /* n bytes that the caller fills before the next call; NULL after a failure. */

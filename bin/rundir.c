@@ -158,7 +158,7 @@ static bool is_own(const char *name)
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		if (n == strlen(files[i]) && !strncmp(name, files[i], n))
 			return true;
-	return is_epoch(name, n);
+	return is_epoch(name, n) || !strncmp(name, "events.out.tfevents.", 20);
 }
 
 static int remove_run(const struct cli *c, const char *dir)

@@ -89,6 +89,7 @@ int train_open(struct trainer *t, struct cli *c, const struct train_config *conf
 
 void train_close(struct trainer *t)
 {
+	tensorboard_close(&t->tensorboard);
 	if (t->summary.file)
 		report_summary_close(&t->summary);
 	infer_close(&t->infer);
@@ -329,6 +330,8 @@ static int log_epoch(struct trainer *t, struct report_epoch *row)
 	report_epoch_line(line, sizeof(line), row, t->config.epochs,
 			  epoch * (t->config.epochs - row->epoch));
 	progress_line(&t->progress, "%s", line);
+	if (t->tensorboard.file && tensorboard_epoch(&t->tensorboard, row))
+		return cli_fail(t->cli, CLI_RUNTIME, "%s: events cannot be written", t->dir);
 	if (report_summary_row(&t->summary, row))
 		return cli_fail(t->cli, CLI_RUNTIME, "%s/summary.csv cannot be written", t->dir);
 	return -1;
@@ -431,6 +434,8 @@ int train_run(struct trainer *t, const char *root, const char *dir)
 	rundir_path(path, dir, "summary.csv");
 	if (report_summary_open(&t->summary, path, t->at.state.epoch))
 		return cli_fail(t->cli, CLI_RUNTIME, "%s: cannot be written", path);
+	if (cli_flag(t->cli, "tensorboard") && tensorboard_open(&t->tensorboard, dir))
+		return cli_fail(t->cli, CLI_RUNTIME, "%s: events cannot be written", dir);
 	while (status < 0 && t->at.state.epoch < t->config.epochs && !t->stopped_early &&
 	       !is_stale(t)) {
 		status = attend(t);

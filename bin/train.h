@@ -17,6 +17,7 @@
 #include "report.h"
 #include "rundir.h"
 #include "step.h"
+#include "tensorboard.h"
 
 enum train_monitor { MONITOR_ACC, MONITOR_LOSS, MONITOR_F1 };
 
@@ -48,6 +49,7 @@ struct trainer {
 	float *logits;			/* [validation->n][classes] */
 	double *p;			/* the same as probabilities */
 	struct report_summary summary;
+	struct tensorboard tensorboard;	/* file NULL: none */
 	struct progress progress;
 	const char *dir;		/* NULL until train_run() */
 	const char *root;		/* what --resume takes: dir, or the folder of all folds */

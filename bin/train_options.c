@@ -78,6 +78,8 @@ static const struct cli_option rows[] = {
 	{ "save-every", 0, CLI_INT, "0", "output", "N",
 	  "also keep epoch-N.safetensors every N epochs; 0: never", 0 },
 
+	{ "tensorboard", 0, CLI_FLAG, "false", "output", NULL,
+	  "also write the measures of each epoch as events for TensorBoard", 0 },
 	{ "pictures", 0, CLI_FLAG, "true", "output", NULL,
 	  "show mistakes and where the network looked in report.html", 0 },
 

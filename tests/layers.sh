@@ -44,7 +44,7 @@ bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report bin/svg
 bin/charts
 bin/rundir bin/evaluate bin/source bin/agreement
-bin/readback bin/folds bin/figures bin/predict
+bin/readback bin/tensorboard bin/folds bin/figures bin/predict
 bin/kfold bin/runs
 bin/gallery
 bin/page

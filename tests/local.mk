@@ -34,6 +34,7 @@ unit_programs = \
 	tests/test_png \
 	tests/test_safetensors \
 	tests/test_synth \
+	tests/test_tensorboard \
 	tests/test_tune \
 	tests/test_weights \
 	tests/test_zip
@@ -65,6 +66,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/metrics.sh \
 	tests/report.sh \
 	tests/style.sh \
+	tests/tensorboard.sh \
 	tests/train.sh
 
 ops_scripts = \
@@ -91,6 +93,8 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/report.sh \
 	tests/run-programs.sh \
 	tests/style.sh \
+	tests/tensorboard.sh \
+	tests/tensorboard_read.py \
 	tests/train.sh
 
 # What PyTorch computed, and the script that asked it.
@@ -141,7 +145,7 @@ AM_TESTS_ENVIRONMENT = \
 
 clean-local:
 	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
-		tests/report.tmp tests/train.tmp
+		tests/report.tmp tests/tensorboard.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
