@@ -144,6 +144,27 @@ before_head $dir/frozen/best.safetensors >$dir/b
 check "frozen weights and statistics keep their bits" eval '[ -s $dir/a ] && cmp -s $dir/a $dir/b'
 check "the classifier is trained" \
 	eval '! cmp -s $dir/whole/best.safetensors $dir/frozen/best.safetensors'
+
+# Early stopping and annealing: with rates too low to change a weight no epoch is better than the first.
+still="--freeze backbone --lr 1e-30"
+run $train $small -e 9 $still --patience 3 --sched plateau --plateau-patience 1 -o $dir/still
+check "a run that gets no better ends early, with 0" \
+	eval '[ $status -eq 0 ] && rows $dir/still/summary.csv 4 && grep -q "no better value" $dir/err'
+check "its rate was halved after two such epochs" \
+	[ "$(cut -d, -f3 $dir/still/summary.csv | tr '\n' ' ')" = "lr 1e-30 1e-30 1e-30 5e-31 " ]
+run $train $small -e 2 $still --sched const --warmup-epochs 2 -o $dir/warm
+check "the rate rises in the first epochs" \
+	[ "$(cut -d, -f3 $dir/warm/summary.csv | tr '\n' ' ')" = "lr 5e-31 1e-30 " ]
+
+# What changes a run; 100 rows have classes of two sizes.
+run $train $small --limit 100 -o $dir/plain
+for option in '--mixup .4' '--smoothing 0' '--head-lr-mult 3' '--layer-decay .5' \
+	'--class-weights balanced'; do
+	rm -rf $dir/changed
+	run $train $small --limit 100 $option -o $dir/changed
+	check "$option changes it" eval '[ $status -eq 0 ] && ! same $dir/plain $dir/changed'
+done
+
 run $train $small --preset finetune -o $dir/none
 check "--preset finetune needs weights" fails 2 'finetune needs --pretrained'
 run $train $small --preset finetune --pretrained $dir/whole/best.safetensors -o $dir/tuned
