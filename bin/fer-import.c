@@ -26,8 +26,8 @@ static const struct cli_option rows[] = {
 
 static const char *const examples[] = {
 	"fer-import vit_tiny_patch16_224.safetensors -o vit-ti.safetensors",
+	"fer-import ViT-B_16.npz -o vit-b.safetensors",
 	"fer-import --img-size 96 --channels 1 --classes 7 FILE -o vit-ti-96.safetensors",
-	"fer-train -m resnet50v2 --pretrained resnet.safetensors -d fer2013.csv.gz",
 	NULL
 };
 
@@ -37,8 +37,8 @@ static const struct cli_program *import_program(void)
 	static const struct cli_program program = {
 		.name = "fer-import",
 		.synopsis = "FILE -o CHECKPOINT [option]...",
-		.summary = "Make a checkpoint of the weights of timm's vision transformers, Gluon's and "
-			   "TF-Slim's ResNet-50 v2, torchvision's AlexNet (safetensors).",
+		.summary = "Make a checkpoint of the weights of timm's and Google's vision transformers, "
+			   "Gluon's, TF-Slim's and Keras's ResNet-50 v2, torchvision's AlexNet.",
 		.options = table,
 		.examples = examples,
 		.version = engine_version,

@@ -8,6 +8,7 @@
 #include "import_layout.h"
 #include "import_names.h"
 #include "import_stem.h"
+#include "weights.h"
 
 /* What becomes of one parameter. */
 struct pair {
@@ -21,7 +22,7 @@ struct import {
 	struct network *network;
 	const struct cli *cli;
 	const char *path;
-	cg_file *file;
+	struct weights file;
 	const struct import_origin *origin;
 	char prefix[IMPORT_NAME];
 	struct pair *pair;	/* one a parameter */
@@ -47,12 +48,12 @@ static const char *shape_text(int ndim, const int64_t *shape, char text[64])
 /* ---- where the file comes from ---------------------------------------------------------------- */
 
 /* Finds the tensor whose name ends in the anchor and keeps what is before it. */
-static bool has_anchor(const cg_file *f, const char *anchor, char prefix[IMPORT_NAME])
+static bool has_anchor(const struct weights *f, const char *anchor, char prefix[IMPORT_NAME])
 {
 	size_t m = strlen(anchor);
 
-	for (int i = 0; i < cg_file_count(f); i++) {
-		const char *name = cg_file_name(f, i);
+	for (int i = 0; i < weights_count(f); i++) {
+		const char *name = weights_name(f, i);
 		size_t n = strlen(name);
 
 		if (n < m || n - m >= IMPORT_NAME || strcmp(name + n - m, anchor))
@@ -63,10 +64,10 @@ static bool has_anchor(const cg_file *f, const char *anchor, char prefix[IMPORT_
 	return false;
 }
 
-static const struct import_origin *find_origin(const cg_file *f, char prefix[IMPORT_NAME])
+static const struct import_origin *find_origin(const struct weights *f, char prefix[IMPORT_NAME])
 {
 	prefix[0] = 0;
-	if (cg_file_meta(f, "fer.model"))
+	if (weights_meta(f, "fer.model"))
 		return &own;
 	for (int i = 0; import_origins[i]; i++)
 		if (has_anchor(f, import_origins[i]->anchor, prefix))
@@ -76,13 +77,13 @@ static const struct import_origin *find_origin(const cg_file *f, char prefix[IMP
 
 static int unknown_file(const struct cli *c, const char *path)
 {
-	return cli_fail(c, CLI_CHECKPOINT, "%s: names of no origin that is known (timm, gluon, tfslim, "
-			"torchvision, or our own)", path);
+	return cli_fail(c, CLI_CHECKPOINT, "%s: names of no origin that is known (timm, Google's ViT, "
+			"gluon, tfslim, Keras, torchvision, or our own)", path);
 }
 
 /* ---- settings that the file tells ---------------------------------------------------------------- */
 
-static int64_t hinted(const cg_file *f, const char *prefix, const struct import_hint *h)
+static int64_t hinted(const struct weights *f, const char *prefix, const struct import_hint *h)
 {
 	int64_t shape[CG_MAX_DIM];
 	char name[IMPORT_NAME];
@@ -92,13 +93,13 @@ static int64_t hinted(const cg_file *f, const char *prefix, const struct import_
 
 	if (h->at == IMPORT_COUNT) {
 		while (import_expand(prefix, h->theirs, number, "", name) &&
-		       cg_file_find(f, name) >= 0)
+		       weights_find(f, name) >= 0)
 			number[0] = (long)++count;
 		return count;
 	}
 	import_expand(prefix, h->theirs, number, "", name);
-	i = cg_file_find(f, name);
-	if (i < 0 || cg_file_shape(f, i, shape) <= (h->at < 0 ? 1 : h->at))
+	i = weights_find(f, name);
+	if (i < 0 || weights_shape(f, i, shape) <= (h->at < 0 ? 1 : h->at))
 		return 0;
 	return h->at < 0 ? (int64_t)llround(sqrt((double)(shape[1] - 1))) : shape[h->at];
 }
@@ -129,7 +130,7 @@ static void set_words(const struct model *m, struct model_config *config, const 
 	}
 }
 
-static void read_hints(const cg_file *f, const char *prefix, const struct import_origin *o,
+static void read_hints(const struct weights *f, const char *prefix, const struct import_origin *o,
 		       const struct model *m, struct model_config *config)
 {
 	int64_t patch = 1, width = 0;
@@ -146,31 +147,30 @@ static void read_hints(const cg_file *f, const char *prefix, const struct import
 	}
 	if (o->head_size)
 		set_number(m, config, "heads", width / o->head_size);
-	set_words(m, config, cg_file_meta(f, "fer.settings"));	/* fer-export's */
+	set_words(m, config, weights_meta(f, "fer.settings"));	/* fer-export's */
 }
 
 int import_settings(const struct cli *c, cg_ctx *ctx, const char *path, const struct model **model,
 		    struct model_config *config)
 {
-	cg_file *f = cg_file_open(ctx, path);
-	const struct import_origin *o;
+	struct weights f;
+	const struct import_origin *o = NULL;
 	char prefix[IMPORT_NAME];
-	int status = -1;
+	int status = weights_open(&f, c, ctx, path);
 
-	if (!f)
-		return network_file_fail(c, ctx, path);
-	o = find_origin(f, prefix);
-	if (!o) {
+	if (status < 0)
+		o = find_origin(&f, prefix);
+	if (status < 0 && !o) {
 		status = unknown_file(c, path);
 	} else if (o == &own) {
-		status = network_settings(c, f, path, model, config);
-	} else {
+		status = network_settings(c, f.file, path, model, config);
+	} else if (o) {
 		*model = model_find(o->model);
 		model_defaults(*model, config);
-		read_hints(f, prefix, o, *model, config);
+		read_hints(&f, prefix, o, *model, config);
 		config->image = config->size;
 	}
-	cg_file_close(f);
+	weights_close(&f);
 	return status;
 }
 
@@ -195,7 +195,7 @@ static void find_pair(struct import *m, struct pair *p)
 			continue;
 		p->rule = r;
 		if (r->theirs && import_expand(m->prefix, r->theirs, number, rest, theirs))
-			p->from = cg_file_find(m->file, theirs);
+			p->from = weights_find(&m->file, theirs);
 		break;
 	}
 	p->fresh = p->from < 0 && !(p->rule && !p->rule->theirs);
@@ -238,26 +238,39 @@ static bool is_positions(const struct pair *p)
 	return !strcmp(cg_array_name(p->to), "pos_embed");
 }
 
+/* Are some first dimensions want[0] in all and the others want[1]? Flax has heads as one of their own. */
+static bool splits(int ndim, const int64_t *shape, const int64_t want[2])
+{
+	int64_t K = 1, M = 1;
+	int i = 0;
+
+	while (i < ndim && K < want[0])
+		K *= shape[i++];
+	while (i < ndim)
+		M *= shape[i++];
+	return K == want[0] && M == want[1];
+}
+
 static bool matrix_fits(const struct import *m, const struct pair *p, int ndim, const int64_t *shape)
 {
 	const int64_t *want = cg_array_shape(p->to);
 	int64_t two[CG_MAX_DIM];
 
+	if (m->origin->layout == IMPORT_HWIO && !is_positions(p))
+		return splits(ndim, shape, want);
 	if (squeezed(ndim, shape, two) != 2)
 		return false;
 	if (is_positions(p))
 		return two[1] == want[1] && (two[0] == want[0] || (side(two[0]) && side(want[0])));
-	if (m->origin->layout == IMPORT_HWIO)
-		return two[0] == want[0] && two[1] == want[1];
 	return two[0] == want[1] && two[1] == want[0];
 }
 
 static bool fits(const struct import *m, const struct pair *p)
 {
 	int64_t shape[CG_MAX_DIM], n = 1;
-	int ndim = cg_file_shape(m->file, p->from, shape);
+	int ndim = weights_shape(&m->file, p->from, shape);
 
-	if (cg_file_dtype(m->file, p->from) != CG_FLOAT32)
+	if (!weights_are_floats(&m->file, p->from))
 		return false;
 	if (cg_array_ndim(p->to) == 4)
 		return conv_fits(m, p, ndim, shape);
@@ -282,9 +295,9 @@ static int check_pairs(struct import *m)
 		p->fresh = is_head(m, cg_array_name(p->to));
 		if (p->fresh)
 			continue;
-		ndim = cg_file_shape(m->file, p->from, shape);
+		ndim = weights_shape(&m->file, p->from, shape);
 		return cli_fail(m->cli, CLI_CHECKPOINT, "%s: %s is %s, %s wants %s", m->path,
-				cg_file_name(m->file, p->from), shape_text(ndim, shape, have),
+				weights_name(&m->file, p->from), shape_text(ndim, shape, have),
 				cg_array_name(p->to), shape_text(cg_array_ndim(p->to),
 								 cg_array_shape(p->to), want));
 	}
@@ -296,8 +309,8 @@ static int check_unexpected(const struct import *m)
 	char names[300] = "";
 	int count = 0;
 
-	for (int i = 0; i < cg_file_count(m->file); i++) {
-		const char *name = cg_file_name(m->file, i);
+	for (int i = 0; i < weights_count(&m->file); i++) {
+		const char *name = weights_name(&m->file, i);
 		size_t n = strlen(names);
 
 		if (m->used[i] || (m->origin == &own && !strncmp(name, "optim.", 6)))
@@ -332,9 +345,9 @@ static int check_settings(const struct import *m)
 
 	model_defaults(model, &config);
 	if (m->origin == &own)
-		status = network_settings(m->cli, m->file, m->path, &theirs, &config);
+		status = network_settings(m->cli, m->file.file, m->path, &theirs, &config);
 	else
-		read_hints(m->file, m->prefix, m->origin, theirs = model_find(m->origin->model), &config);
+		read_hints(&m->file, m->prefix, m->origin, theirs = model_find(m->origin->model), &config);
 	if (status >= 0)
 		return status;
 	if (theirs != model)
@@ -374,7 +387,7 @@ static bool convert_matrix(const struct import *m, const struct pair *p, const f
 static cg_status convert(struct import *m, const struct pair *p, const float *from, int64_t count)
 {
 	int64_t shape[CG_MAX_DIM], two[CG_MAX_DIM], rscm[4];
-	int ndim = cg_file_shape(m->file, p->from, shape);
+	int ndim = weights_shape(&m->file, p->from, shape);
 	size_t room = (size_t)(cg_array_count(p->to) > count ? cg_array_count(p->to) : count);
 	float *to = malloc(room * sizeof(*to));
 	bool good = to != NULL;
@@ -424,7 +437,7 @@ static bool finite(const float *x, int64_t n)
 static int take(struct import *m, const struct pair *p)
 {
 	int64_t shape[CG_MAX_DIM], count = 1;
-	int ndim = cg_file_shape(m->file, p->from, shape), status = -1;
+	int ndim = weights_shape(&m->file, p->from, shape), status;
 	float *from;
 
 	for (int i = 0; i < ndim; i++)
@@ -432,12 +445,11 @@ static int take(struct import *m, const struct pair *p)
 	from = malloc((size_t)count * sizeof(*from));
 	if (!from)
 		return cli_fail(m->cli, CLI_RUNTIME, "out of memory");
-	if (cg_file_read(m->file, p->from, from, (size_t)count * sizeof(*from)) != CG_OK)
-		status = network_file_fail(m->cli, m->network->ctx, m->path);
-	else if (!finite(from, count))
+	status = weights_read(&m->file, m->cli, p->from, from, count);
+	if (status < 0 && !finite(from, count))
 		status = cli_fail(m->cli, CLI_CHECKPOINT, "%s: %s is not finite", m->path,
-				  cg_file_name(m->file, p->from));
-	else if (convert(m, p, from, count) != CG_OK)
+				  weights_name(&m->file, p->from));
+	if (status < 0 && convert(m, p, from, count) != CG_OK)
 		status = engine_fail(m->cli, m->network->ctx, cg_array_name(p->to));
 	free(from);
 	return status;
@@ -477,7 +489,7 @@ static int import_all(struct import *m, bool fold)
 		return status;
 	import_stem_find(&m->stem, m->network);
 	m->pair = calloc((size_t)cg_params_count(params), sizeof(*m->pair));
-	m->used = calloc((size_t)cg_file_count(m->file) + 1, sizeof(*m->used));
+	m->used = calloc((size_t)weights_count(&m->file) + 1, sizeof(*m->used));
 	if (!m->pair || !m->used)
 		return cli_fail(m->cli, CLI_RUNTIME, "out of memory");
 	for (int i = 0; i < cg_params_count(params); i++) {
@@ -489,7 +501,7 @@ static int import_all(struct import *m, bool fold)
 		status = check_unexpected(m);
 	if (status < 0)
 		status = take_all(m);
-	if (cg_file_meta(m->file, "fer.settings"))	/* fer-export's: pixels are ours already */
+	if (weights_meta(&m->file, "fer.settings"))	/* fer-export's: pixels are ours already */
 		fold = false;
 	if (status < 0)
 		status = import_stem_write(&m->stem, m->cli, fold ? m->origin : NULL);
@@ -499,16 +511,15 @@ static int import_all(struct import *m, bool fold)
 int import_weights(struct network *n, const struct cli *c, const char *path, bool fold)
 {
 	struct import m = { .network = n, .cli = c, .path = path };
-	int status;
+	int status = weights_open(&m.file, c, n->ctx, path);
 
-	m.file = cg_file_open(n->ctx, path);
-	if (!m.file)
-		return network_file_fail(c, n->ctx, path);
-	m.origin = find_origin(m.file, m.prefix);
-	status = m.origin ? import_all(&m, fold) : unknown_file(c, path);
+	if (status < 0) {
+		m.origin = find_origin(&m.file, m.prefix);
+		status = m.origin ? import_all(&m, fold) : unknown_file(c, path);
+	}
 	import_stem_free(&m.stem);
 	free(m.pair);
 	free(m.used);
-	cg_file_close(m.file);
+	weights_close(&m.file);
 	return status;
 }

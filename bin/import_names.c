@@ -40,6 +40,55 @@ static const struct import_origin timm_vit = {
 	.torch = true,
 };
 
+/* ---- Vision Transformers of Google (flax) --------------------------------------------------- */
+
+#define BLOCK "Transformer/encoderblock_#1/"
+#define ATTENTION BLOCK "MultiHeadDotProductAttention_1/"
+
+static const struct import_rule flax_vit_rules[] = {
+	{ "cls_token", "cls", 0, NULL },
+	{ "pos_embed", "Transformer/posembed_input/pos_embedding", 0, NULL },
+	{ "patch_embed.proj.weight", "embedding/kernel", 0, NULL },
+	{ "patch_embed.proj.bias", "embedding/bias", 0, NULL },
+	{ "blocks.#.norm1.gamma", BLOCK "LayerNorm_0/scale", 0, NULL },
+	{ "blocks.#.norm1.beta", BLOCK "LayerNorm_0/bias", 0, NULL },
+	{ "blocks.#.attn.qkv.weight", ATTENTION "qkv/kernel", 0, NULL },
+	{ "blocks.#.attn.qkv.bias", ATTENTION "qkv/bias", 0, NULL },
+	{ "blocks.#.attn.proj.weight", ATTENTION "out/kernel", 0, NULL },
+	{ "blocks.#.attn.proj.bias", ATTENTION "out/bias", 0, NULL },
+	{ "blocks.#.norm2.gamma", BLOCK "LayerNorm_2/scale", 0, NULL },
+	{ "blocks.#.norm2.beta", BLOCK "LayerNorm_2/bias", 0, NULL },
+	{ "blocks.#.mlp.fc#.weight", BLOCK "MlpBlock_3/Dense_(1#2+-1)/kernel", 0, NULL },
+	{ "blocks.#.mlp.fc#.bias", BLOCK "MlpBlock_3/Dense_(1#2+-1)/bias", 0, NULL },
+	{ "norm.gamma", "Transformer/encoder_norm/scale", 0, NULL },
+	{ "norm.beta", "Transformer/encoder_norm/bias", 0, NULL },
+	{ "head.weight", "head/kernel", 0, NULL },
+	{ "head.bias", "head/bias", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint flax_vit_hints[] = {
+	{ "classes", "head/bias", 0 },
+	{ "channels", "embedding/kernel", 2 },
+	{ "patch", "embedding/kernel", 0 },
+	{ "size", "Transformer/posembed_input/pos_embedding", IMPORT_SQUARE },
+	{ "dim", "cls", 2 },
+	{ "heads", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/qkv/kernel", 2 },
+	{ "mlp", "Transformer/encoderblock_0/MlpBlock_3/Dense_0/bias", 0 },
+	{ "depth", BLOCK "LayerNorm_0/bias", IMPORT_COUNT },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin flax_vit = {
+	.name = "Google's ViT",
+	.model = "vit",
+	.anchor = "Transformer/encoder_norm/scale",
+	.layout = IMPORT_HWIO,
+	.settings = "gelu=tanh",
+	.hints = flax_vit_hints,
+	.rules = flax_vit_rules,
+};
+
 /* ---- resnet50_v2 of MXNet Gluon ------------------------------------------------------------ */
 
 /* Numbers run through a stage; its first block has the shortcut's convolution as fourth. */
@@ -121,6 +170,49 @@ static const struct import_origin tfslim = {
 	.settings = "variant=tfslim size=224 norms=frozen",
 	.hints = tfslim_hints,
 	.rules = tfslim_rules,
+};
+
+/* ---- ResNet50V2 of Keras (HDF5) ----------------------------------------------------------------- */
+
+/* Each layer is a group in a group of the same name. */
+#define TWICE(layer) layer "/" layer
+#define KERAS(layer) TWICE("conv(1#1+1)_block(1#2+1)_" layer)
+
+static const struct import_rule keras_rules[] = {
+	{ "stem.weight", TWICE("conv1_conv") "/kernel", 0, NULL },
+	{ "stem.bias", TWICE("conv1_conv") "/bias", 0, NULL },
+	{ "stage#.#.norm1.running_mean", KERAS("preact_bn") "/moving_mean", 0, NULL },
+	{ "stage#.#.norm1.running_var", KERAS("preact_bn") "/moving_variance", 0, NULL },
+	{ "stage#.#.norm1.*", KERAS("preact_bn") "/*", 0, NULL },
+	{ "stage#.#.norm#.running_mean", KERAS("(1#3+-1)_bn") "/moving_mean", 0, NULL },
+	{ "stage#.#.norm#.running_var", KERAS("(1#3+-1)_bn") "/moving_variance", 0, NULL },
+	{ "stage#.#.norm#.*", KERAS("(1#3+-1)_bn") "/*", 0, NULL },
+	{ "stage#.#.shortcut.weight", KERAS("0_conv") "/kernel", 0, NULL },
+	{ "stage#.#.shortcut.bias", KERAS("0_conv") "/bias", 0, NULL },
+	{ "stage#.#.conv#.weight", KERAS("#3_conv") "/kernel", 0, NULL },
+	{ "stage#.#.conv#.bias", KERAS("#3_conv") "/bias", 0, NULL },
+	{ "norm.running_mean", TWICE("post_bn") "/moving_mean", 0, NULL },
+	{ "norm.running_var", TWICE("post_bn") "/moving_variance", 0, NULL },
+	{ "norm.*", TWICE("post_bn") "/*", 0, NULL },
+	{ "head.weight", TWICE("predictions") "/kernel", 0, NULL },
+	{ "head.bias", TWICE("predictions") "/bias", 0, NULL },
+	{ NULL, NULL, 0, NULL }
+};
+
+static const struct import_hint keras_hints[] = {
+	{ "classes", TWICE("predictions") "/bias", 0 },
+	{ "channels", TWICE("conv1_conv") "/kernel", 2 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin keras = {
+	.name = "Keras",
+	.model = "resnet50v2",
+	.anchor = TWICE("conv2_block1_preact_bn") "/gamma",
+	.layout = IMPORT_HWIO,
+	.settings = "variant=keras size=224",
+	.hints = keras_hints,
+	.rules = keras_rules,
 };
 
 /* ---- AlexNet of torchvision ------------------------------------------------------------------ */
@@ -218,7 +310,8 @@ static const struct import_origin torch_vgg = {
 
 /* The first whose anchor is found: a VGG has AlexNet's too. */
 const struct import_origin *const import_origins[] = {
-	&timm_vit, &gluon, &tfslim, &torch_resnet_gluon, &torch_resnet, &torch_vgg, &torch_alexnet, NULL
+	&timm_vit, &flax_vit, &gluon, &tfslim, &keras,
+	&torch_resnet_gluon, &torch_resnet, &torch_vgg, &torch_alexnet, NULL
 };
 
 const struct import_origin *import_torch(const char *model)

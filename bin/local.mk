@@ -72,8 +72,11 @@ bin_libfer_la_SOURCES = \
 	bin/tensorboard.c bin/tensorboard.h \
 	bin/train.c bin/train.h \
 	bin/train_options.c bin/train_options.h \
+	bin/weights.c bin/weights.h \
+	bin/weights_h5.c \
+	bin/weights_npz.c \
 	bin/zip.c bin/zip.h
-bin_libfer_la_LIBADD = $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
+bin_libfer_la_LIBADD = $(HDF5_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.
 bin_PROGRAMS += \

@@ -33,51 +33,73 @@ static const char *read_shape(const char *text, struct npy *a)
 	return NULL;
 }
 
-static const char *read_header(FILE *f, struct npy *a)
+/* Where the values begin, into *at. */
+static const char *read_header(const unsigned char *bytes, size_t size, struct npy *a, size_t *at)
 {
-	static char text[MAX_HEADER + 1];
-	unsigned char head[MAGIC + 6];
-	size_t length, size;
+	size_t wide = size > MAGIC && bytes[MAGIC] == 1 ? 2 : 4, length = 0;
+	const char *wrong;
+	char *text;
 
-	if (fread(head, 1, MAGIC + 4, f) != MAGIC + 4 || memcmp(head, magic, MAGIC))
+	if (size < MAGIC + 2 + wide || memcmp(bytes, magic, MAGIC))
 		return "not a .npy file";
-	size = head[MAGIC] == 1 ? 2 : 4;
-	if (size == 4 && fread(head + MAGIC + 4, 1, 2, f) != 2)
-		return "cut short";
-	length = head[MAGIC + 2] | (size_t)head[MAGIC + 3] << 8;
-	if (size == 4 && (head[MAGIC + 4] || head[MAGIC + 5]))
+	for (size_t i = wide; i > 0; i--)
+		length = length << 8 | bytes[MAGIC + 1 + i];
+	*at = MAGIC + 2 + wide + length;
+	if (length > MAX_HEADER)
 		return "its header is too long";
-	if (fread(text, 1, length, f) != length)
+	if (*at > size)
 		return "cut short";
-	text[length] = 0;
+	text = calloc(length + 1, 1);
+	if (!text)
+		return "too large for the memory";
+	memcpy(text, bytes + *at - length, length);
 	if (!strstr(text, "'<f4'"))
-		return "its type is not float32 ('<f4')";
-	if (!strstr(text, "'fortran_order': False"))
-		return "its order is Fortran's";
-	return read_shape(text, a);
+		wrong = "its type is not float32 ('<f4')";
+	else if (!strstr(text, "'fortran_order': False"))
+		wrong = "its order is Fortran's";
+	else
+		wrong = read_shape(text, a);
+	free(text);
+	return wrong;
+}
+
+const char *npy_parse(const void *bytes, size_t size, struct npy *a)
+{
+	size_t at;
+	const char *wrong;
+
+	*a = (struct npy){ 0 };
+	wrong = read_header(bytes, size, a, &at);
+	if (wrong)
+		return wrong;
+	if ((size - at) / sizeof(*a->value) < (size_t)a->count)
+		return "cut short";
+	a->value = malloc((size_t)a->count * sizeof(*a->value));
+	if (!a->value)
+		return "too large for the memory";
+	memcpy(a->value, (const char *)bytes + at, (size_t)a->count * sizeof(*a->value));
+	return NULL;
 }
 
 const char *npy_read(const char *path, struct npy *a)
 {
 	FILE *f = fopen(path, "rb");
-	const char *wrong;
+	const char *wrong = "cannot be read";
+	char *bytes = NULL;
+	long size;
 
 	*a = (struct npy){ 0 };
 	if (!f)
 		return "cannot be opened";
-	wrong = read_header(f, a);
-	if (!wrong) {
-		a->value = malloc((size_t)a->count * sizeof(*a->value));
-		if (!a->value)
+	if (!fseek(f, 0, SEEK_END) && (size = ftell(f)) >= 0 && !fseek(f, 0, SEEK_SET)) {
+		bytes = malloc((size_t)size + 1);
+		if (!bytes)
 			wrong = "too large for the memory";
-		else if (fread(a->value, sizeof(*a->value), (size_t)a->count, f) != (size_t)a->count)
-			wrong = "cut short";
+		else if (fread(bytes, 1, (size_t)size, f) == (size_t)size)
+			wrong = npy_parse(bytes, (size_t)size, a);
 	}
+	free(bytes);
 	fclose(f);
-	if (wrong) {
-		free(a->value);
-		a->value = NULL;
-	}
 	return wrong;
 }
 

@@ -4,6 +4,7 @@
 #ifndef FER_NPY_H
 #define FER_NPY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { NPY_DIM = 5 };
@@ -16,6 +17,8 @@ struct npy {
 
 /* NULL, or what is wrong: "not a .npy file", "its type is <f8, expected <f4". */
 const char *npy_read(const char *path, struct npy *a);
+/* The same of a file's bytes. */
+const char *npy_parse(const void *bytes, size_t size, struct npy *a);
 /* 0, or -1 and errno. */
 int npy_write(const char *path, const struct npy *a);
 

@@ -38,7 +38,7 @@ bin/engine bin/import_names bin/npy
 bin/synth_pose
 bin/synth bin/metrics bin/order
 bin/network bin/data_load bin/import_layout
-bin/import_stem bin/onnx
+bin/import_stem bin/onnx bin/weights
 bin/import bin/export
 bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report bin/svg

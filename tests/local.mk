@@ -103,11 +103,14 @@ EXTRA_DIST += \
 	tests/golden/explain.safetensors \
 	tests/golden/make_explain.py \
 	tests/golden/make_golden.py \
+	tests/golden/make_npz.py \
 	tests/golden/optim.safetensors \
 	tests/golden/resnet50v2-96.safetensors \
 	tests/golden/resnet50v2-gluon.safetensors \
 	tests/golden/resnet50v2.safetensors \
 	tests/golden/vgg.safetensors \
+	tests/golden/vit-google.npz \
+	tests/golden/vit-google.safetensors \
 	tests/golden/vit.safetensors
 
 # Archives that Python's zipfile wrote, and the script.

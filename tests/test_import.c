@@ -2,6 +2,9 @@
  * Imports: name patterns, layouts, positions; and whole networks that are written under the names and
  * in the order of another program and read back: the same logits, whatever has to be folded.
  */
+#ifdef HAVE_LIBHDF5
+#include <hdf5.h>
+#endif
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,6 +313,110 @@ static void test_alexnet(cg_ctx *ctx)
 	network_close(&a);
 }
 
+/* Google's names in .npz: timm read the same file. */
+static void test_npz(cg_ctx *ctx)
+{
+	enum { BATCH = 2, PIXELS = BATCH * 8 * 8 * 3, CLASSES = 5 };
+	const char *srcdir = getenv("srcdir");
+	cg_file *f = golden_open(ctx, "vit-google.safetensors");
+	float *in = f ? golden_read(f, "input", PIXELS) : NULL;
+	float *want = f ? golden_read(f, "logits", BATCH * CLASSES) : NULL;
+	const struct model *model;
+	struct model_config config;
+	struct network n = { 0 };
+	char npz[4096], text[MODEL_TEXT] = "";
+
+	snprintf(npz, sizeof(npz), "%s/tests/golden/vit-google.npz", srcdir ? srcdir : ".");
+	if (ok(in && want && import_settings(&cli, ctx, npz, &model, &config) < 0 &&
+	       network_open(&n, &cli, ctx, model, &config, 1) < 0 &&
+	       import_weights(&n, &cli, npz, true) < 0, "a ViT under Google's names, in .npz")) {
+		model_config_text(model, &config, text);
+		ok(strstr(text, "heads=3") && strstr(text, "gelu=tanh"), "its settings: %s", text);
+		for (int b = 0; b < BATCH; b++) {
+			int64_t count = output(&n, "logits", 3, in + b * PIXELS / BATCH, found, MOST);
+			double d = count == CLASSES ? distance(want + b * CLASSES, found, CLASSES) :
+						      INFINITY;
+
+			ok(d < 1e-5, "timm's logits, to %.1e", d);
+		}
+	}
+	network_close(&n);
+	free(in);
+	free(want);
+	cg_file_close(f);
+}
+
+#ifdef HAVE_LIBHDF5
+/* The groups on the way to a data set are made as they are needed. */
+static bool add_h5(hid_t file, const char *name, int ndim, const int64_t *shape, const float *value)
+{
+	hsize_t size[CG_MAX_DIM];
+	hid_t space, set, links = H5Pcreate(H5P_LINK_CREATE);
+	bool good;
+
+	for (int i = 0; i < ndim; i++)
+		size[i] = (hsize_t)shape[i];
+	H5Pset_create_intermediate_group(links, 1);
+	space = H5Screate_simple(ndim, size, NULL);
+	set = H5Dcreate2(file, name, H5T_IEEE_F32LE, space, links, H5P_DEFAULT, H5P_DEFAULT);
+	good = H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0;
+	H5Dclose(set);
+	H5Sclose(space);
+	H5Pclose(links);
+	return good;
+}
+
+/* As model.save() of Keras 2: our order of dimensions is theirs. */
+static bool write_h5(const struct network *n)
+{
+	const struct import_origin *o = origin("Keras");
+	hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+	bool good = file >= 0;
+
+	for (int i = 0; good && i < cg_params_count(n->params); i++) {
+		cg_array *a = cg_params_at(n->params, i);
+		size_t bytes = (size_t)cg_array_count(a) * sizeof(float);
+		const struct import_rule *r = o->rules;
+		float *value = malloc(bytes);
+		long number[IMPORT_NUMBERS];
+		const char *rest;
+		char name[IMPORT_NAME];
+
+		while (!import_match(r->ours, cg_array_name(a), number, &rest))
+			r++;
+		import_expand("model_weights/", r->theirs, number, rest, name);
+		strcat(name, ":0");
+		good = cg_array_read(a, value, bytes) == CG_OK &&
+		       add_h5(file, name, cg_array_ndim(a), cg_array_shape(a), value);
+		free(value);
+	}
+	good = good && add_h5(file, "optimizer_weights/m:0", 1, (int64_t[]){ 1 }, &(float){ 1 });
+	return H5Fclose(file) >= 0 && good;
+}
+
+static void test_h5(cg_ctx *ctx)
+{
+	const char *small = "size=40 channels=3 classes=5 divisor=16";
+	struct network a = { 0 };
+	double d;
+	FILE *f;
+
+	ok(net_open(&a, ctx, "resnet50v2", small) && write_h5(&a), "a ResNet under Keras's names");
+	d = round_trip(&a, "Keras", small, "logits", true, false);
+	ok(d == 0, "reads back the same from .h5 (%.1e)", d);
+	f = fopen(path, "r+b");
+	ok(f && !ftruncate(fileno(f), 20000) && !fclose(f) &&
+	   import_weights(&a, &cli, path, true) == CLI_CHECKPOINT, "but not cut short");
+	network_close(&a);
+}
+#else
+static void test_h5(cg_ctx *ctx)
+{
+	(void)ctx;
+	skip("built without libhdf5");
+}
+#endif
+
 static int import_into(cg_ctx *ctx, const char *config)
 {
 	struct network b = { 0 };
@@ -361,6 +468,8 @@ int main(void)
 		test_gluon(ctx);
 		test_timm(ctx);
 		test_alexnet(ctx);
+		test_npz(ctx);
+		test_h5(ctx);
 		test_refusals(ctx);
 		unlink(path);
 	}
