@@ -99,13 +99,17 @@ EXTRA_DIST += $(ops_scripts) \
 
 # What PyTorch computed, and the script that asked it.
 EXTRA_DIST += \
+	tests/golden/alexnet-caffe.safetensors \
+	tests/golden/alexnet-torch.safetensors \
 	tests/golden/alexnet.safetensors \
 	tests/golden/explain.safetensors \
 	tests/golden/make_explain.py \
 	tests/golden/make_golden.py \
 	tests/golden/make_npz.py \
 	tests/golden/optim.safetensors \
+	tests/golden/resnet50v2-48x3.safetensors \
 	tests/golden/resnet50v2-96.safetensors \
+	tests/golden/resnet50v2-96x1.safetensors \
 	tests/golden/resnet50v2-gluon.safetensors \
 	tests/golden/resnet50v2.safetensors \
 	tests/golden/vgg.safetensors \

@@ -160,13 +160,15 @@ static void test_step(cg_ctx *ctx, cg_file *f, const char *form, compare_fn *com
 	trial_close(&t);
 }
 
-static void test_losses(
-	cg_ctx *ctx, cg_file *f, const char *name, const cg_optim_config *optim, float lr)
+static void test_losses(cg_ctx *ctx, cg_file *f, const char *form, const char *name,
+	const cg_optim_config *optim, float lr)
 {
 	float loss[STEPS] = { 0 };
 	struct trial t;
 
-	if (trial_open(&t, ctx, f, "small", optim)) {
+	if (cg_file_find(f, name) < 0)
+		return;
+	if (trial_open(&t, ctx, f, form, optim)) {
 		for (int step = 0; step < STEPS; step++) {
 			cg_optim_step(t.optim, lr);
 			cg_plan_run(t.plan);
@@ -193,6 +195,12 @@ static void test_full(cg_ctx *ctx, cg_file *f)
 	ctx->tune.winograd = winograd;
 }
 
+/* The learning rate that a fixture was made with, where it says one. */
+static float rate(const cg_file *f, const char *key, float usual)
+{
+	return cg_file_meta(f, key) ? (float)atof(cg_file_meta(f, key)) : usual;
+}
+
 static void test_model(cg_ctx *ctx, const char *file)
 {
 	static const cg_optim_config sgd = {
@@ -209,11 +217,14 @@ static void test_model(cg_ctx *ctx, const char *file)
 	}
 	if (cg_file_meta(f, "small")) {
 		test_step(ctx, f, "small", golden_compare);
-		test_losses(ctx, f, "losses/sgd", &sgd, .005f);
-		test_losses(ctx, f, "losses/adamw", &adamw, 1e-3f);
+		test_losses(ctx, f, "small", "losses/sgd", &sgd, rate(f, "sgd_lr", .005f));
+		test_losses(ctx, f, "small", "losses/adamw", &adamw, rate(f, "adamw_lr", 1e-3f));
 	}
-	if (cg_file_meta(f, "full"))
+	if (cg_file_meta(f, "full")) {
 		test_full(ctx, f);
+		test_losses(ctx, f, "full", "full/losses/sgd", &sgd, rate(f, "sgd_lr", .005f));
+		test_losses(ctx, f, "full", "full/losses/adamw", &adamw, rate(f, "adamw_lr", 1e-3f));
+	}
 	cg_file_close(f);
 	cg_clear_error(ctx);
 }
@@ -221,8 +232,12 @@ static void test_model(cg_ctx *ctx, const char *file)
 static const char *const files[] = {
 	"vgg.safetensors",
 	"alexnet.safetensors",
+	"alexnet-torch.safetensors",
+	"alexnet-caffe.safetensors",
 	"resnet50v2.safetensors",
+	"resnet50v2-48x3.safetensors",
 	"resnet50v2-96.safetensors",
+	"resnet50v2-96x1.safetensors",
 	"resnet50v2-gluon.safetensors",
 	"vit.safetensors",
 };
