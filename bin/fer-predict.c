@@ -10,6 +10,7 @@
 #include "network.h"
 #include "npy.h"
 #include "predict.h"
+#include "rundir.h"
 
 static const struct cli_option options[] = {
 	{ "checkpoint", 'c', CLI_TEXT, NULL, "what", "FILE", "the weights", 0 },
@@ -18,6 +19,9 @@ static const struct cli_option options[] = {
 	{ "format", 0, CLI_CHOICE, "table", "pictures", "table|csv|jsonl", "of the rows", 0 },
 	{ "top", 0, CLI_COUNT, "3", "pictures", "N", "classes of a row, the likeliest first", 0 },
 	{ "batch", 'b', CLI_COUNT, "64", "pictures", "N", "pictures at once", 0 },
+	{ "explain", 0, CLI_CHOICE, "none", "pictures", "none|gradcam|rollout",
+	  "also write each picture under the map of where the network looked", 0 },
+	{ "maps", 0, CLI_TEXT, "maps", "pictures", "DIR", "folder for these", CLI_TRANSIENT },
 	{ "tensor", 0, CLI_TEXT, NULL, "tensors", "FILE",
 	  "the input, .npy of float32 B H W C, fed as it is (no normalisation)", 0 },
 	{ "layer", 0, CLI_TEXT, "logits", "tensors", "NAME", "whose output; --list-layers", 0 },
@@ -231,6 +235,12 @@ static int write_rows(struct job *j, FILE *file)
 	int32_t failed;
 	int status;
 
+	if (explain_parse(cli_text(c, "explain"), &p.kind)) {
+		p.maps = cli_text(c, "maps");
+		status = rundir_folder(c, p.maps);
+		if (status >= 0)
+			return status;
+	}
 	predict_format_parse(cli_text(c, "format"), &p.output.format);
 	status = predict_pictures(&p, &failed);
 	if (status >= 0 || !failed)

@@ -1,9 +1,9 @@
 #include "gallery.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "overlay.h"
 #include "png.h"
 #include "svg.h"
 
@@ -155,52 +155,13 @@ int gallery_picture(FILE *out, const struct gallery *g, int i, const char *alt)
 	return image(out, pixels_of(g, i), g->side, g->side, g->channels, alt);
 }
 
-/* Dark violet, red, orange, pale yellow: rising in lightness, also to the colour-blind ("inferno"). */
-static void heat(double v, double rgb[3])
-{
-	static const double stop[5][3] = { { 0, 0, 4 }, { 87, 16, 110 }, { 188, 55, 84 },
-		{ 249, 142, 9 }, { 252, 255, 164 } };
-	double at = fmin(fmax(v, 0), 1) * 4;
-	int i = at < 3 ? (int)at : 3;
-
-	for (int k = 0; k < 3; k++)
-		rgb[k] = stop[i][k] + (at - i) * (stop[i + 1][k] - stop[i][k]);
-}
-
-/* The more a place counts, the more of its colour covers the picture. */
-static void lay_over(uint8_t *out, const uint8_t *pixel, int32_t channels, float v)
-{
-	double rgb[3], share = .25 + .45 * (double)v;
-
-	heat((double)v, rgb);
-	for (int k = 0; k < 3; k++)
-		out[k] =
-			(uint8_t)((1 - share) * pixel[channels == 3 ? k : 0] + share * rgb[k] + .5);
-}
-
 int gallery_overlay(FILE *out, const struct gallery *g, int explained, const char *alt)
 {
-	const uint8_t *pixels = pixels_of(g, g->wrong_count + explained);
-	/* the network's centre crop of a picture brought to image x image, in the picture's own pixels */
-	double part = (double)g->size / (double)(g->image ? g->image : g->side);
-	int32_t side = (int32_t)(part * g->side + .5), margin = (g->side - side) / 2,
-		twice = 2 * side;
-	uint8_t *rgb = malloc((size_t)twice * (size_t)twice * 3);
-	float *map = malloc((size_t)twice * (size_t)twice * sizeof(*map));
-	int failed = !rgb || !map;
+	int32_t side;
+	uint8_t *rgb = overlay_paint(pixels_of(g, g->wrong_count + explained), g->side, g->channels,
+		g->size, g->image, g->map + explained * g->h * g->w, g->h, g->w, 2, &side);
+	int failed = rgb ? image(out, rgb, side, side, 3, alt) : -1;
 
-	if (!failed) {
-		explain_enlarge(g->map + explained * g->h * g->w, g->h, g->w, map, twice, twice);
-		for (int32_t y = 0; y < twice; y++)
-			for (int32_t x = 0; x < twice; x++)
-				lay_over(rgb + 3 * (y * twice + x),
-					pixels +
-						((margin + y / 2) * g->side + margin + x / 2) *
-							g->channels,
-					g->channels, map[y * twice + x]);
-		failed = image(out, rgb, twice, twice, 3, alt);
-	}
 	free(rgb);
-	free(map);
-	return failed ? -1 : 0;
+	return failed;
 }

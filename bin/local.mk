@@ -46,6 +46,7 @@ bin_libfer_la_SOURCES = \
 	bin/picture.c bin/picture.h \
 	bin/picture_jpeg.c \
 	bin/picture_png.c \
+	bin/overlay.c bin/overlay.h \
 	bin/page.c bin/page.h \
 	bin/page_save.c \
 	bin/page_tables.c \

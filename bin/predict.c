@@ -9,6 +9,8 @@
 
 #include "engine.h"
 #include "infer.h"
+#include "overlay.h"
+#include "png.h"
 #include "metrics.h"
 
 /* --- which pictures --- */
@@ -124,12 +126,56 @@ struct batch {
 	const struct predict_job *job;
 	cg_array *images;	/* [batch][side][side][channels] */
 	struct infer infer;
+	struct explain explain;
+	float *map;		/* [batch][h][w] of explain */
+	int32_t done;		/* pictures before this batch */
 	uint8_t *pixels;	/* the same on the host */
 	char (*error)[PICTURE_ERROR];	/* [batch], "" where the picture was read */
 	int32_t *row;		/* [batch] 0, 1, 2, ... */
 	float *logits;
 	double *p;
 };
+
+/* The plan for maps gives the logits too. */
+static int maps_open(struct batch *b)
+{
+	const struct predict_job *j = b->job;
+	int status = explain_open(&b->explain, j->cli, j->network, b->images, j->batch, j->kind);
+
+	if (status >= 0)
+		return status;
+	b->map = calloc((size_t)(j->batch * b->explain.h * b->explain.w), sizeof(*b->map));
+	return b->map ? -1 : out_of_memory(j->cli);
+}
+
+/* Picture i of the batch under its map: MAPS/0001-face-gradcam.png */
+static int save_map(const struct batch *b, int32_t i, const char *name)
+{
+	const struct predict_job *j = b->job;
+	const struct model_config *config = &j->network->config;
+	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+	int32_t side = j->origin->side, large;
+	uint8_t *rgb = overlay_paint(b->pixels + (size_t)i * (size_t)(side * side * j->origin->channels),
+				     side, j->origin->channels, config->size, config->image,
+				     b->map + i * b->explain.h * b->explain.w, b->explain.h, b->explain.w,
+				     side < 128 ? 4 : 1, &large);
+	size_t n;
+	uint8_t *file = rgb ? png_encode(rgb, large, large, 3, &n) : NULL;
+	char path[4096];
+	FILE *out;
+	int failed;
+
+	free(rgb);
+	if (!file)
+		return out_of_memory(j->cli);
+	snprintf(path, sizeof(path), "%s/%04d-%.*s-%s.png", j->maps, (int)(b->done + i + 1),
+		 (int)strcspn(base, "."), base, explain_name(j->kind));
+	out = fopen(path, "wb");
+	failed = !out || fwrite(file, 1, n, out) != n;
+	failed = (out && fclose(out)) || failed;
+	free(file);
+	return failed ? cli_fail(j->cli, CLI_RUNTIME, "%s: %s", path, strerror(errno)) : -1;
+}
 
 static int batch_open(struct batch *b)
 {
@@ -149,12 +195,14 @@ static int batch_open(struct batch *b)
 	b->images = cg_array_new(j->network->ctx, "images", CG_UINT8, 4, shape);
 	if (!b->images)
 		return engine_fail(j->cli, j->network->ctx, "images");
-	return infer_open(&b->infer, j->cli, j->network, b->images, j->batch, NULL);
+	return j->maps ? maps_open(b) : infer_open(&b->infer, j->cli, j->network, b->images, j->batch, NULL);
 }
 
 static void batch_close(struct batch *b)
 {
 	infer_close(&b->infer);
+	explain_close(&b->explain);
+	free(b->map);
 	cg_array_free(b->images);
 	free(b->pixels);
 	free(b->error);
@@ -199,7 +247,8 @@ static int run_batch(struct batch *b, const char *const *name, int32_t n, int32_
 		read_picture(b, i, name[i]);
 	if (cg_array_write(b->images, b->pixels, bytes) != CG_OK)
 		return engine_fail(j->cli, j->network->ctx, "images");
-	status = infer_run(&b->infer, j->cli, b->row, n, b->logits, NULL);
+	status = j->maps ? explain_run(&b->explain, j->cli, b->row, NULL, n, b->logits, b->map) :
+			   infer_run(&b->infer, j->cli, b->row, n, b->logits, NULL);
 	if (status >= 0)
 		return status;
 	metrics_softmax(b->logits, n, classes, 1, b->p);
@@ -209,7 +258,10 @@ static int run_batch(struct batch *b, const char *const *name, int32_t n, int32_
 		predict_row(&j->output, name[i], bad ? NULL : b->p + (size_t)i * (size_t)classes,
 			    bad ? b->error[i] : NULL);
 		*failed += bad;
+		if (j->maps && !bad && (status = save_map(b, i, name[i])) >= 0)
+			return status;
 	}
+	b->done += n;
 	return fflush(j->output.file) ? cli_fail(j->cli, CLI_RUNTIME, "output: %s", strerror(errno)) : -1;
 }
 

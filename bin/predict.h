@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "explain.h"
 #include "files.h"
 #include "network.h"
 #include "picture.h"
@@ -55,6 +56,8 @@ struct predict_job {
 	const uint8_t *bytes;		/* of the input "-" */
 	size_t size;
 	int32_t batch;
+	const char *maps;		/* folder for NNNN-NAME-KIND.png, each picture under its map; NULL: none */
+	enum explain_kind kind;
 	struct predict_output output;
 };
 

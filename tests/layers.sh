@@ -41,7 +41,7 @@ bin/network bin/data_load bin/import_layout
 bin/import_stem bin/onnx bin/weights
 bin/import bin/export
 bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
-bin/report bin/svg
+bin/report bin/svg bin/overlay
 bin/charts
 bin/rundir bin/evaluate bin/source bin/agreement
 bin/readback bin/tensorboard bin/folds bin/figures bin/predict

@@ -111,6 +111,17 @@ check "an empty list" [ $status -eq 3 ]
 run fer-predict -c $net --list $dir/nolist
 check "no list" [ $status -eq 3 ]
 
+# Where it looked
+run fer-predict -c $net -r --format csv --batch 5 --explain gradcam --maps $dir/maps/deep $shapes/test $dir/cut.png
+cut -d, -f2 $dir/out | sed '1d;$d' >$dir/explained
+check "--explain says the same of the pictures" cmp $dir/predicted $dir/explained
+check "and leaves a map of each that can be read" \
+	[ "$status:$(ls $dir/maps/deep | grep -c '^00[01][0-9]-.*-gradcam.png$')" = 8:12 ]
+run fer-predict -c $net --format csv $dir/maps/deep
+check "as a picture" [ "$status:$(wc -l <$dir/out)" = 0:13 ]
+run fer-predict -c $net --explain rollout --maps $dir/maps $shapes/test
+check "rollout of a network without attention" [ "$status:$(wc -l <$dir/err)" = 2:1 ]
+
 echo "1..$count"
 rm -rf $dir
 exit $failed
