@@ -1,12 +1,13 @@
 /*
  * bench: what the engine reaches on this device, what the device can do, and what PyTorch does.
  *
- *	bench [-o text|md] [-g gemm,conv,step] [-n ROUNDS] [-p PYTHON]
+ *	bench [-o text|md] [-g gemm,conv,step] [-n ROUNDS] [-p PYTHON] [-k]
  *
  * Each row is checked before it is timed. It is timed in rounds: the peak, our time, PyTorch's, in
  * turn; what is printed are medians over the rounds, also of the ratios within a round. Rows that
  * miss their bar are marked SHORT, and the exit status is 1 if there are any. PyTorch is that of
- * -p, $PYTHON or python3; without it its columns and bars are empty.
+ * -p, $PYTHON or python3; without it its columns and bars are empty. -k tells on stderr in which
+ * kernels the time of each step goes.
  */
 #include "bench.h"
 
@@ -313,7 +314,8 @@ static int count_missed(const struct bench *b)
 
 static int usage(void)
 {
-	fputs("usage: bench [-o text|md] [-g gemm,conv,step] [-n ROUNDS] [-p PYTHON|none]\n",
+	fputs("usage: bench [-o text|md] [-g gemm,conv,step] [-n ROUNDS] [-p PYTHON|none] "
+	      "[-k]\n",
 		stderr);
 	return 2;
 }
@@ -360,9 +362,11 @@ int main(int argc, char **argv)
 	const char *groups = "gemm,conv,step", *python = NULL;
 	int option, status;
 
-	while ((option = getopt(argc, argv, "o:g:n:p:")) != -1) {
+	while ((option = getopt(argc, argv, "o:g:n:p:k")) != -1) {
 		if (option == 'o' && (!strcmp(optarg, "md") || !strcmp(optarg, "text")))
 			markdown = !strcmp(optarg, "md");
+		else if (option == 'k')
+			b.profile = true;
 		else if (option == 'g')
 			groups = optarg;
 		else if (option == 'n' && atoi(optarg) > 0 && atoi(optarg) <= MAX_ROUNDS)

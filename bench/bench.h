@@ -34,6 +34,7 @@ struct bench {
 	struct ceiling *ceiling;
 	struct peer *peer; /* NULL: no PyTorch here */
 	int rounds;
+	bool profile; /* of steps, to stderr */
 	double gemm, gemm_dw; /* median shares of the peak that matrix products reached */
 	struct row row[BENCH_ROWS];
 	int rows;

@@ -180,8 +180,8 @@ static int64_t sample(int64_t k, int64_t n)
 	return (k - 2 * EDGE) * n / SAMPLES;
 }
 
-/* Minimal filtering's roundings (cl/winograd_cpu.cl): the transforms let them grow at the worst place
- * by 31 (3x3; 20: 5x5), for dw by 24 (45); a sum has 9 (25), for dw 16 (4) times fewer terms. */
+/* Minimal filtering's roundings (cl/winograd_cpu.cl): the transforms let them grow at the worst
+ * place by 31 (3x3; 20: 5x5), for dw by 24 (45); a sum has 9 (25), for dw 16 (4) times fewer terms. */
 static double growth(const struct product *p, enum part part)
 {
 	if (p->gemm || p->stride > 1 || (p->R != 3 && p->R != 5))

@@ -131,6 +131,10 @@ static bool measure(struct trial *t, struct row *row)
 		return false;
 	time_row(t->b, run, t, row);
 	last = mean_output(t);
+	if (t->b->profile && cg_plan_profile(t->plan) == CG_OK) {
+		fprintf(stderr, "\n%s\n", t->s->row);
+		cg_plan_summary(t->plan, stderr);
+	}
 	if (isfinite(last) && (!t->s->train || last < first))
 		return true;
 	snprintf(row->note, BENCH_TEXT, "the loss goes from %.4g to %.4g", first, last);

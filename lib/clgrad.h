@@ -274,6 +274,9 @@ double cg_plan_flops(const cg_plan *p);
 void cg_plan_dump(const cg_plan *p, FILE *f);
 /* Runs once with a wait after each launch and keeps the time of each for cg_plan_dump. */
 cg_status cg_plan_profile(cg_plan *p);
+/* One line a kernel of a profiled plan, the longest first: launches, time and its share, GFLOP/s of products and
+ * convolutions, GB/s of all tensors named, scratch too. */
+cg_status cg_plan_summary(const cg_plan *p, FILE *f);
 
 /* ---- operations: elementwise ---------------------------------------------------------------- */
 

@@ -44,6 +44,7 @@ lib_libcore_la_SOURCES = \
 	lib/safetensors.c lib/safetensors.h \
 	lib/safetensors_write.c \
 	lib/sched.c \
+	lib/summary.c \
 	lib/tune.c lib/tune.h \
 	lib/winograd.c lib/winograd.h
 

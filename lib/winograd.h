@@ -5,8 +5,8 @@
 #include "gemm.h"
 
 /* y[B,P,Q,M] = act(conv(x[B,H,W,C], w) + bias), window `side` squared, w [side,side,C,M]; P and Q
- * may be any: what is outside x is zero. With `transposed` w is [side,side,M,C] and turned by half a
- * circle: x is dy, y is dx, and pads are side - 1 - pad. */
+ * may be any: what is outside x is zero. With `transposed` w is [side,side,M,C] and turned by half
+ * a circle: x is dy, y is dx, and pads are side - 1 - pad. */
 struct cg__winograd {
 	const cg_tensor *x, *w, *y;
 	const cg_tensor *bias; /* [M] or NULL */

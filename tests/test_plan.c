@@ -107,6 +107,40 @@ static void test_replay(cg_ctx *ctx)
 	free(b);
 }
 
+/* Of a plan of six gelu and six scale, profiled: lines of two kernels, their launches and times. */
+static void test_summary(cg_ctx *ctx)
+{
+	int64_t n = 1000;
+	cg_array *in = cg_array_new(ctx, "in", CG_FLOAT32, 1, &n);
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *y = chain(cg_use(g, in), 12);
+	cg_plan *p = cg_plan_new(g, &y, 1);
+	char *text = NULL, *rest = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	double ms, sum = 0, before = 1e9, share;
+	int launches, lines = 0;
+	bool falling = true;
+
+	ok(cg_plan_profile(p) == CG_OK && cg_plan_summary(p, f) == CG_OK, "profiles");
+	fclose(f);
+	strtok_r(text, "\n", &rest);
+	for (char *line; (line = strtok_r(NULL, "\n", &rest)) != NULL;) {
+		if (sscanf(line, "%d %lf %lf%%", &launches, &ms, &share) != 3)
+			break;
+		falling &= launches == 6 && ms <= before;
+		before = ms;
+		sum += ms;
+		lines++;
+	}
+	ok(lines == 2 && falling, "two kernels of six launches, the longer first");
+	ok(launches == 12 && sum > 0 && fabs(sum - ms) < .002, "%d launches, %g ms", launches, ms);
+	free(text);
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(in);
+}
+
 /* The first failure sticks, NULL flows through. */
 static void test_errors(cg_ctx *ctx)
 {
@@ -243,6 +277,7 @@ int main(void)
 		return optest_status();
 	test_layout(ctx);
 	test_replay(ctx);
+	test_summary(ctx);
 	test_errors(ctx);
 	test_accumulate(ctx);
 	test_order(ctx);

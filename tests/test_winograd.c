@@ -5,8 +5,8 @@
  * convolutions again.
  *
  * The bounds are those of plain sums, c sqrt(K) u mag: the transforms let rounding errors grow by
- * 31 at most (3x3; 20: 5x5; dw: 24 and 45), to about 31 u mag for random signs, against the 4 sqrt(K)
- * that is allowed. So K >= 9·8 in each case (25·5), the terms that the sum would have; and c is 9
+ * 31 at most (3x3; 20: 5x5; dw: 24 and 45), to about 31 u mag for random signs, against the
+ * 4 sqrt(K) that is allowed. So K >= 9·8 in each case (25·5), the terms that the sum would have; and c is 9
  * where there is padding, because at a corner a window has 4 of its 9 taps inside, but the tile's
  * error.
  */
@@ -73,7 +73,7 @@ static const struct op_case cases[] = {
 		.in = { IN(2, 5, 6, 17), IN(5, 5, 17, 20), IN(20) }, .K = 500, .c = 9 },
 };
 
-/* The kernels of a 3x3 convolution with its gradients on 8x11x11x32, as the plan's dump has them. */
+/* The kernels of a 3x3 convolution with its gradients on 8x11x11x32, as the plan is dumped. */
 static char *kernels_of(cg_ctx *ctx)
 {
 	const int64_t shape_x[] = { 8, 11, 11, 32 }, shape_w[] = { 3, 3, 32, 32 };
