@@ -231,6 +231,33 @@ void data_rows_free(struct data_rows *rows)
 	rows->n = 0;
 }
 
+enum data_status data_select(struct dataset *to, const struct dataset *d, const struct data_rows *rows)
+{
+	size_t size = data_image_size(d);
+	enum data_status status = data_alloc(to, rows->n, d->h, d->w, d->channels);
+
+	if (status == DATA_OK && d->name)
+		to->name = calloc((size_t)rows->n + 1, sizeof(*to->name));
+	for (int32_t i = 0; status == DATA_OK && i < rows->n; i++) {
+		int32_t row = rows->row[i];
+
+		memcpy(to->pixels + (size_t)i * size, d->pixels + (size_t)row * size, size);
+		to->label[i] = d->label[row];
+		to->usage[i] = d->usage[row];
+		if (to->name && !(to->name[i] = strdup(d->name[row])))
+			status = DATA_MEMORY;
+	}
+	if (status == DATA_OK && d->name && !to->name)
+		status = DATA_MEMORY;
+	if (status == DATA_OK)
+		status = data_set_classes(to, d->class_names, d->classes);
+	if (status == DATA_OK)
+		status = data_finish(to);
+	if (status != DATA_OK)
+		data_free(to);
+	return status;
+}
+
 /* --- facts about rows --- */
 
 void data_class_counts(

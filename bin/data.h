@@ -88,6 +88,8 @@ struct data_options {
  * anything; SPLIT is a word of data_split_parse(), without it all is Training. A name that begins with
  * Training_, PublicTest_ or PrivateTest_ tells the split better than its folder. The middle square of
  * each is taken. Pictures of unequal sizes need options->side. Rows are in the order of the names.
+ *
+ * Packed: an .npz of data_save_packed(), see data_packed.h.
  */
 enum data_status data_load(struct dataset *d, const char *source, const struct data_options *options,
 			   struct data_error *error);
@@ -146,6 +148,9 @@ struct data_rows {
 enum data_status data_rows(const struct dataset *d, enum data_split split,
 			   const struct data_filter *filter, struct data_rows *rows);
 void data_rows_free(struct data_rows *rows);
+
+/* A data set of these rows alone. On success data_free(to) is due. */
+enum data_status data_select(struct dataset *to, const struct dataset *d, const struct data_rows *rows);
 
 /* Rows per class, and mean and standard deviation of all pixels (0..255), of the rows given. */
 void data_class_counts(const struct dataset *d, const struct data_rows *rows,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data_packed.h"
 #include "files.h"
 #include "synth.h"
 #include "zip.h"
@@ -58,6 +59,8 @@ enum data_status data_load(struct dataset *d, const char *source, const struct d
 
 	if (!strncmp(source, "synth", 5) && (!source[5] || source[5] == ':'))
 		status = load_synth(d, source, o->seed, error);
+	else if (data_is_packed(source))
+		status = data_load_packed(d, source, o, error);
 	else if (files_is_folder(source) || zip_is(source))
 		status = data_load_pictures(d, source, o, error);
 	else

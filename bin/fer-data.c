@@ -1,5 +1,5 @@
 /*
- * fer-data: what is in a data set, and whether it is well formed.
+ * fer-data: what is in a data set, whether it is well formed, and other forms of it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "data.h"
 #include "json.h"
+#include "rework.h"
 
 static const struct cli_option options[] = {
 	{ "ferplus", 0, CLI_TEXT, NULL, "data", "FILE",
@@ -18,15 +19,24 @@ static const struct cli_option options[] = {
 	{ "img-size", 0, CLI_COUNT, NULL, "data", "N",
 		"bring larger images to NxN, pictures of unequal sizes in any case", 0 },
 	{ "channels", 0, CLI_CHOICE, NULL, "data", "1|3", "1: make colour pictures grey", 0 },
-	{ "seed", 0, CLI_INT, "42", "data", "N", "of the drawn faces", 0 },
+	{ "val-fraction", 0, CLI_FRACTION, "0", "data", "X",
+		"share of Training to hold out where the data have no validation rows", 0 },
+	{ "seed", 0, CLI_INT, "42", "data", "N", "of the drawn faces, and of the folds", 0 },
+	{ "drop-blank", 0, CLI_FLAG, "false", "rows", NULL, "dedup, folds: without images of one value", 0 },
+	{ "drop-conflicts", 0, CLI_FLAG, "false", "rows", NULL,
+		"dedup: without images that have several labels", 0 },
+	{ "kfold", 0, CLI_COUNT, "5", "rows", "K", "folds: how many", 0 },
+	{ "out", 'o', CLI_TEXT, NULL, "output", "FILE",
+		"convert, dedup: the data set, packed (.npz), or its rows (.csv); folds: instead of stdout",
+		CLI_TRANSIENT },
 	{ "json", 0, CLI_FLAG, "false", "output", NULL, "one JSON object on stdout",
 		CLI_TRANSIENT },
 	CLI_COMMON_OPTIONS, { .name = NULL }
 };
 
 static const char *const examples[] = { "fer-data info fer2013.csv.gz",
-	"fer-data info --json --ferplus fer2013new.csv fer2013.csv.gz", "fer-data check *.csv",
-	NULL };
+	"fer-data check photos/ fer2013.csv.gz", "fer-data convert fer2013.csv.gz -o fer2013.npz",
+	"fer-data dedup fer2013.npz -o clean.npz >dropped.csv", NULL };
 
 static void print_version(FILE *out)
 {
@@ -35,10 +45,11 @@ static void print_version(FILE *out)
 
 static const struct cli_program program = {
 	.name = "fer-data",
-	.synopsis = "info|check FILE...",
-	.summary = "Describe data sets (info), or say for each whether it is well formed (check). "
-		   "FILE is a .csv or .csv.gz, a folder of pictures SPLIT/CLASS/*.jpg|png or a zip of it, "
-		   "or synth or synth:N.",
+	.synopsis = "info|check FILE... | convert|dedup|folds FILE [-o OUT]",
+	.summary = "Describe data sets (info), or say for each whether it is well formed (check); pack one "
+		   "(convert), without duplicates (dedup), or divide it (folds). FILE is a .csv or .csv.gz, "
+		   "a folder of pictures SPLIT/CLASS/*.jpg|png or a zip of it, a packed .npz, or synth or "
+		   "synth:N.",
 	.options = options,
 	.examples = examples,
 	.version = print_version,
@@ -89,6 +100,7 @@ static enum data_status read_file(const struct cli *c, struct file *f, struct da
 		.classes = cli_text(c, "class-names"),
 		.side = (int32_t)cli_int(c, "img-size"),
 		.channels = cli_is(c, "channels", "1") ? 1 : 0,
+		.validation = cli_real(c, "val-fraction"),
 	};
 	enum data_status status = data_load(&f->data, f->name, &wanted, error);
 
@@ -334,13 +346,44 @@ static int all_files(const struct cli *c, bool describe)
 	return failed && failed < c->n_args - 1 ? CLI_SOME_FAILED : status;
 }
 
+/* --- other forms --- */
+
+static int rework(const struct cli *c, int (*verb)(const struct cli *c, struct dataset *d))
+{
+	struct file f = { .name = c->args[1] };
+	struct data_error error;
+	enum data_status status;
+	int code;
+
+	if (c->n_args > 2)
+		return cli_fail(c, CLI_USAGE, "%s: one file, %d given", c->args[0], c->n_args - 1);
+	status = read_file(c, &f, &error);
+	if (status == DATA_OK)
+		code = verb(c, &f.data);
+	else
+		code = cli_fail(c, status == DATA_MEMORY ? CLI_RUNTIME : CLI_DATA, "%s", error.text);
+	data_free(&f.data);
+	return code;
+}
+
 static int run(const struct cli *c)
 {
+	static const struct {
+		const char *name;
+		int (*make)(const struct cli *c, struct dataset *d);
+	} verbs[] = { { "convert", rework_convert }, { "dedup", rework_dedup },
+		{ "folds", rework_folds } };
 	const char *verb = c->n_args ? c->args[0] : "";
 	bool describe = !strcmp(verb, "info");
 
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(verb, verbs[i].name) && c->n_args > 1)
+			return rework(c, verbs[i].make);
+		else if (!strcmp(verb, verbs[i].name))
+			return cli_fail(c, CLI_USAGE, "%s: no file given", verb);
 	if (!describe && strcmp(verb, "check"))
-		return cli_fail(c, CLI_USAGE, "\"%s\" given, expected info or check", verb);
+		return cli_fail(c, CLI_USAGE,
+			"\"%s\" given, expected info, check, convert, dedup or folds", verb);
 	if (c->n_args < 2)
 		return cli_fail(c, CLI_USAGE, "%s: no file given", verb);
 	return all_files(c, describe);

@@ -10,6 +10,7 @@ bin_libfer_la_SOURCES = \
 	bin/cli_help.c \
 	bin/cli_ini.c \
 	bin/cli_value.c \
+	bin/csv.c bin/csv.h \
 	bin/data.c bin/data.h \
 	bin/data_classes.c bin/data_classes.h \
 	bin/data_csv.c \
@@ -17,6 +18,8 @@ bin_libfer_la_SOURCES = \
 	bin/data_ferplus.c \
 	bin/data_folds.c \
 	bin/data_load.c \
+	bin/data_pack.c \
+	bin/data_packed.c bin/data_packed.h \
 	bin/data_pictures.c \
 	bin/engine.c bin/engine.h \
 	bin/evaluate.c bin/evaluate.h \
@@ -43,6 +46,7 @@ bin_libfer_la_SOURCES = \
 	bin/onnx.c bin/onnx.h \
 	bin/onnx_ops.c \
 	bin/order.c bin/order.h \
+	bin/parallel.c bin/parallel.h \
 	bin/picture.c bin/picture.h \
 	bin/picture_jpeg.c \
 	bin/picture_png.c \
@@ -61,6 +65,8 @@ bin_libfer_la_SOURCES = \
 	bin/report.c bin/report.h \
 	bin/report_print.c \
 	bin/resize.c bin/resize.h \
+	bin/rework.c bin/rework.h \
+	bin/rework_verbs.c \
 	bin/rundir.c bin/rundir.h \
 	bin/runs.c bin/runs.h \
 	bin/source.c bin/source.h \
@@ -76,7 +82,8 @@ bin_libfer_la_SOURCES = \
 	bin/weights.c bin/weights.h \
 	bin/weights_h5.c \
 	bin/weights_npz.c \
-	bin/zip.c bin/zip.h
+	bin/zip.c bin/zip.h \
+	bin/zip_write.c bin/zip_write.h
 bin_libfer_la_LIBADD = $(HDF5_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.

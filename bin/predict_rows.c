@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "csv.h"
 #include "json.h"
 
 bool predict_format_parse(const char *word, enum predict_format *format)
@@ -30,22 +31,6 @@ void predict_header(const struct predict_output *o)
 	fputs(",error\n", o->file);
 }
 
-/* In quotes where a comma, a quote or a line break is in it. */
-static void put_field(FILE *file, const char *text)
-{
-	if (!text[strcspn(text, ",\"\r\n")]) {
-		fputs(text, file);
-		return;
-	}
-	fputc('"', file);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', file);
-		fputc(*text, file);
-	}
-	fputc('"', file);
-}
-
 /* Does class a come before class b: likelier, or as likely and of a lower number? */
 static bool before(const double *p, int32_t a, int32_t b)
 {
@@ -68,17 +53,17 @@ static void rank(const double *p, int32_t classes, int top, int32_t *place)
 static void row_csv(const struct predict_output *o, const char *name, const double *p,
 		    const int32_t *place, const char *error)
 {
-	put_field(o->file, name);
+	csv_field(o->file, name);
 	for (int i = 0; i < o->top; i++) {
 		fputc(',', o->file);
 		if (p)
-			put_field(o->file, o->class_names[place[i]]);
+			csv_field(o->file, o->class_names[place[i]]);
 		fputc(',', o->file);
 		if (p)
 			fprintf(o->file, "%.6f", p[place[i]]);
 	}
 	fputc(',', o->file);
-	put_field(o->file, error ? error : "");
+	csv_field(o->file, error ? error : "");
 	fputc('\n', o->file);
 }
 

@@ -12,7 +12,7 @@
 #define SOURCE_OPTIONS \
 	{ "data", 'd', CLI_TEXT, NULL, "data", "FILE|DIR", \
 	  "a .csv or .csv.gz (FER2013's form), a folder of pictures SPLIT/CLASS/*.jpg|png or a zip " \
-	  "of it; or synth or synth:N: faces drawn by the program", 0 }, \
+	  "of it, a packed .npz; or synth or synth:N: faces drawn by the program", 0 }, \
 	{ "class-names", 0, CLI_TEXT, NULL, "data", "A,B,...", \
 	  "names and order of the classes [as found; FER2013's seven]", 0 }, \
 	{ "val-fraction", 0, CLI_FRACTION, "0.1", "data", "X", \

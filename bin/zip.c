@@ -251,9 +251,9 @@ int32_t zip_find(const struct zip *z, const char *name)
 
 /* --- an entry's bytes --- */
 
-/* Where the data of an entry begin, into *offset. */
-static int find_data(struct zip *z, const struct zip_entry *e, uint64_t *offset)
+int zip_data(struct zip *z, int32_t i, uint64_t *offset)
 {
+	const struct zip_entry *e = &z->entry[i];
 	uint8_t p[LOCAL];
 
 	if (e->flags & ENCRYPTED)
@@ -314,7 +314,7 @@ uint8_t *zip_read(struct zip *z, int32_t i, size_t *size)
 	uint8_t *out;
 	int failed;
 
-	if (find_data(z, e, &offset))
+	if (zip_data(z, i, &offset))
 		return NULL;
 	*size = (size_t)e->size;
 	out = malloc(*size + 1);

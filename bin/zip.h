@@ -37,6 +37,9 @@ void zip_close(struct zip *z);
 /* The entry with this name, or -1. */
 int32_t zip_find(const struct zip *z, const char *name);
 
+/* Where the data of entry i begin in the file. 0, or -1 with `error`. */
+int zip_data(struct zip *z, int32_t i, uint64_t *offset);
+
 /* The bytes of entry i, to be freed, and how many; NULL with `error`. */
 uint8_t *zip_read(struct zip *z, int32_t i, size_t *size);
 

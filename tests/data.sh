@@ -188,7 +188,7 @@ check "info --json" grep -q '"contradicting": 0' $dir/out
 run check --json $dir/bad.csv
 check "an error in JSON" grep -q '"error": ".*no column' $dir/out
 run look $dir/good.csv
-check "an unknown verb" fails 2 '"look" given, expected info or check'
+check "an unknown verb" fails 2 '"look" given, expected info, check, convert, dedup or folds'
 run info
 check "no file given" fails 2 'info: no file given'
 
@@ -200,6 +200,56 @@ check "duplicates" grep -q '^duplicates  *5 rows .* 3 distinct images, 2 of them
 check "twins of Training" grep -q 'PublicTest: 1 rows have the pixels of a Training row' $dir/out
 check "twins of PublicTest" grep -q 'PrivateTest: 2 rows have the pixels of a Public' $dir/out
 check "rows without twins" grep -q 'without twins  PrivateTest: 1 rows' $dir/out
+
+run dedup $dir/twins.csv
+check "dedup keeps the last split's" [ "$status:$(sed 1d $dir/out | tr '\n' ' ')" = \
+	"0:0,Training,angry,repeats,6 1,PublicTest,happy,repeats,7 3,Training,angry,repeats,6 \
+4,Training,surprise,repeats,6 5,PublicTest,angry,repeats,6 " ]
+check "and says what it dropped" grep -q '^fer-data: 3 of 8 rows are left; dropped: Training 3, PublicTest 2, P' $dir/err
+run dedup --drop-conflicts $dir/twins.csv -o $dir/clean.npz
+check "contradicting ones may go" grep -q '^6,PrivateTest,angry,contradicting,$' $dir/out
+run info $dir/clean.npz
+check "and nothing repeats in what is left" grep -q '^duplicates  *0 rows repeat another: 2 distinct' $dir/out
+run dedup $dir/twins.csv -o $dir/clean.csv
+check "or a list of the rows" [ "$(tr '\n' ' ' <$dir/clean.csv)" = \
+	"row,split,label 2,PrivateTest,neutral 6,PrivateTest,angry 7,PrivateTest,happy " ]
+
+# Packed
+run info $dir/twins.csv
+sed 1d $dir/out >$dir/twins.info
+run convert $dir/twins.csv -o $dir/twins.npz
+check "convert" [ $status -eq 0 ]
+run info $dir/twins.npz
+check "the same is in the packed file" [ "$(sed 1d $dir/out)" = "$(cat $dir/twins.info)" ]
+run convert $dir/twins.csv
+check "convert needs --out" fails 2 'convert: --out FILE.npz is needed'
+run convert --val-fraction .5 $dir/clean.npz -o $dir/half.npz
+check "a packed file is packed again" [ $status -eq 0 ]
+if ${PYTHON:-python3} -c 'import numpy' 2>/dev/null; then
+	check "NumPy reads it as README and man page say" ${PYTHON:-python3} -c '
+import sys, numpy
+d = numpy.load(sys.argv[1])
+x = d["delta"].cumsum(1, "u1").cumsum(2, "u1")
+rows = [l.split(",") for l in open(sys.argv[2])][1:]
+assert (x.reshape(len(x), -1) == [[int(v) for v in r[1].split()] for r in rows]).all()
+assert [str(v) for v in d["labels"]] == [r[0] for r in rows] and d["classes"][6] == b"neutral"
+' $dir/twins.npz $dir/twins.csv
+else
+	count=$((count + 1))
+	echo "ok $count # SKIP no NumPy"
+fi
+
+# Folds
+{ echo emotion,pixels,Usage; for i in 0 1 2 3 4 5 6 7 8 9; do
+	row 0 16 Training $i; row 3 16 Training $((i / 2 + 100)); done; row 1 16 PublicTest; } >$dir/folds.csv
+run folds --kfold 5 $dir/folds.csv
+check "folds: each Training row has one" [ "$status:$(sed 1d $dir/out | wc -l)" = 0:20 ]
+check "of equal sizes and classes" [ "$(cut -d, -f3,4 $dir/out | sed 1d | sort | uniq -c | \
+	${AWK:-awk} '{ printf "%s", $1 }')" = 2222222222 ]
+check "identical images in one" [ "$(${AWK:-awk} -F, '$3 == "happy" { print int($1 / 4), $4 }' $dir/out | \
+	sort -u | wc -l)" -eq 5 ]
+run folds --kfold 1 $dir/folds.csv
+check "one fold is none" [ $status -eq 2 ]
 
 # Drawn faces
 run info synth:70
@@ -232,6 +282,11 @@ if [ -f "$real" ]; then
 	done <<-FACTS
 	$facts
 	FACTS
+	run convert "$real" -o $dir/fer2013.npz
+	check "FER2013 packed: $(wc -c <$dir/fer2013.npz) bytes" [ "$(wc -c <$dir/fer2013.npz)" -le 60000000 ]
+	head -1 $dir/squeezed | sed 's/.*hash//' >$dir/hash
+	run info $dir/fer2013.npz
+	check "has the hash of the CSV" [ "$(head -1 $dir/out | sed 's/.*hash//')" = "$(cat $dir/hash)" ]
 else
 	count=$((count + 1))
 	echo "ok $count # SKIP no FER2013 at $real; FER_SHARED names the folder that holds data/"

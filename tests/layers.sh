@@ -31,7 +31,7 @@ lib/open
 models/model
 models/*
 models/models
-bin/cli bin/json bin/png bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize bin/files
+bin/cli bin/json bin/png bin/random bin/progress bin/lines bin/canvas bin/proto bin/zip bin/resize bin/files bin/parallel bin/csv
 bin/stop bin/picture
 bin/data
 bin/engine bin/import_names bin/npy
@@ -43,7 +43,7 @@ bin/import bin/export
 bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report bin/svg bin/overlay
 bin/charts
-bin/rundir bin/evaluate bin/source bin/agreement
+bin/rundir bin/evaluate bin/source bin/agreement bin/rework
 bin/readback bin/tensorboard bin/folds bin/figures bin/predict
 bin/kfold bin/runs
 bin/gallery

@@ -28,6 +28,7 @@ unit_programs = \
 	tests/test_faults \
 	tests/test_kernel \
 	tests/test_metrics \
+	tests/test_packed \
 	tests/test_picture \
 	tests/test_pictures \
 	tests/test_plan \
@@ -126,6 +127,7 @@ EXTRA_DIST += \
 
 # Pictures that Pillow wrote, with what it sees in them, and the script.
 EXTRA_DIST += \
+	tests/golden/images.npz \
 	tests/golden/make_pictures.py \
 	tests/golden/own.zip \
 	tests/golden/pictures.zip

@@ -2,7 +2,7 @@
 """Writes pictures.zip for test_picture.c: generated JPEG and PNG files, and for each NAME.EXT a NAME.EXT.raw with
 the pixels that Pillow finds in it (height, width, channels as 32 bits, then bytes); resize-*.raw and square-*.raw
 hold what Pillow's BILINEAR makes of gradient.png. And own.zip, a data set of shapes: three classes, two splits, JPEG
-and PNG, grey and RGB, of several sizes, and files that are no pictures. Needs Pillow and NumPy."""
+and PNG, grey and RGB, of several sizes, and files that are no pictures. And images.npz. Needs Pillow and NumPy."""
 import io
 import os
 import struct
@@ -97,3 +97,7 @@ for kind in ("disc", "square", "Stripes"):
         shape(kind, i).save(out, "png" if i % 2 else "jpeg", quality=90)
         own.append((f"shapes/{'train' if i < 10 else 'test'}/{kind}/{i}.{suffix}", out.getvalue()))
 save("own.zip", own)
+
+# What others pack: for test_packed.c.
+np.savez_compressed(os.path.join(HERE, "images.npz"), images=np.arange(150, dtype=np.uint8).reshape(6, 5, 5),
+                    labels=np.arange(6))
