@@ -58,6 +58,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/eval.sh \
+	tests/export.sh \
 	tests/exports.sh \
 	tests/kfold.sh \
 	tests/layers.sh \
@@ -82,6 +83,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/eval.sh \
+	tests/export.sh \
 	tests/exports.sh \
 	tests/kfold.sh \
 	tests/layers.sh \
@@ -153,7 +155,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
+	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/export.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
 		tests/report.tmp tests/tensorboard.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
