@@ -265,7 +265,7 @@ static void paper_epochs(FILE *out, const struct page_run *runs, int n)
 	page__element(out, "td", "-");
 	page__element(out, "td", "down to 0.01");
 	page__element(out, "td", "55 to 58");
-	page__element(out, "td", "NVIDIA A100");
+	page__element(out, "td class=\"wide\"", "NVIDIA A100");
 	fputs("</tr>\n", out);
 	for (int i = 0; i < n; i++) {
 		const struct run *r = &runs[i].run;
@@ -280,7 +280,7 @@ static void paper_epochs(FILE *out, const struct page_run *runs, int n)
 		number(out, 4, r->epoch[best].train_loss);
 		number(out, 4, r->epoch[best].val_loss);
 		number(out, 1, mean_seconds(r));
-		page__element(out, "td", "%s", r->device);
+		page__element(out, "td class=\"wide\"", "%s", r->device);
 		fputs("</tr>\n", out);
 	}
 	page__table_end(out);
@@ -303,7 +303,7 @@ static void paper_results(FILE *out, const struct page_run *runs, int n)
 		number(out, 0, 100 * c->recall);
 		page__element(out, "td", "-");
 		number(out, 2, c->auc);
-		page__element(out, "td", "431 or 1666");
+		page__element(out, "td", strcmp(c->model, "alexnet") ? "1666 or 431" : "-");
 		fputs("</tr>\n", out);
 	}
 	for (int i = 0; i < n; i++) {
