@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "overlay.h"
-#include "png.h"
+#include "png_write.h"
 #include "svg.h"
 
 void gallery_free(struct gallery *g)

@@ -54,7 +54,7 @@ bin_libfer_la_SOURCES = \
 	bin/page.c bin/page.h \
 	bin/page_save.c \
 	bin/page_tables.c \
-	bin/png.c bin/png.h \
+	bin/png_write.c bin/png_write.h \
 	bin/predict.c bin/predict.h \
 	bin/predict_rows.c \
 	bin/progress.c bin/progress.h \

@@ -10,7 +10,7 @@
 #include "engine.h"
 #include "infer.h"
 #include "overlay.h"
-#include "png.h"
+#include "png_write.h"
 #include "metrics.h"
 
 /* --- which pictures --- */

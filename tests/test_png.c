@@ -1,12 +1,12 @@
 /*
- * PNG written by png.c and read back by picture.c (libpng), where that is built in; and as a data URI.
+ * PNG written by png_write.c and read back by picture.c (libpng), where that is built in; and as a data URI.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "picture.h"
-#include "png.h"
+#include "png_write.h"
 #include "tap.h"
 
 static void round_trip(int32_t w, int32_t h, int32_t channels)

@@ -1,5 +1,5 @@
 /*
- * png.h: writes small pictures as PNG.
+ * png_write.h: writes small pictures as PNG.
  */
 #ifndef FER_PNG_H
 #define FER_PNG_H

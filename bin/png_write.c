@@ -1,4 +1,4 @@
-#include "png.h"
+#include "png_write.h"
 
 #include <stdlib.h>
 #include <string.h>
