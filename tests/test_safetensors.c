@@ -94,7 +94,7 @@ static void test_not_finite(cg_ctx *ctx)
 	cg_params_free(old);
 }
 
-enum { MOMENTS = 3 * 64 }; /* make_params(5): each of the three starts at 64 more */
+enum { MOMENTS = 3 * 128 }; /* make_params(5): each of the three starts at 128 more */
 
 /* A checkpoint of Adam's moments, m all 1 and v as given. */
 static void write_moments(cg_ctx *ctx, const char *v_name, int64_t v_count, float v_last)
