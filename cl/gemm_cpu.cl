@@ -14,6 +14,11 @@
 #define PANELS 1024 /* rows of the panels of an item of gemm_tn; also in gemm.c */
 #define MB_TN 192 /* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
 
+/* Few rows do not repay a copy of B, where its rows lie close and the panel is larger than the first cache. */
+#define DIRECT_ROWS 300
+#define DIRECT_LDB 768
+#define DIRECT_K 128
+
 /*
  * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: panels, row blocks of mb, batch
  * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
@@ -36,10 +41,12 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 		bias += n0;
 	for (int k0 = 0; k0 < K; k0 += kc) {
 		const int n = min(kc, K - k0), last = k0 + n == K;
+		const int direct = !tb && r.cols == NR && ldb <= DIRECT_LDB && n >= DIRECT_K &&
+			m1 - m0 <= DIRECT_ROWS;
 
 		if (tb)
 			panel_transpose(panel, b + k0, ldb, n, r.cols);
-		else
+		else if (!direct)
 			panel_copy(panel, b + (size_t)k0 * ldb, ldb, n, r.cols);
 		r.add = beta || k0;
 		r.bias = last && has_bias;
@@ -53,7 +60,10 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 				row[i] = a + (size_t)min(m + i, m1 - 1) * lda + k0;
 				out[i] = c + (size_t)(m + i) * ldc;
 			}
-			tile(row, &at, 1, n, 1, panel, out, bias, r);
+			if (direct)
+				tile_direct(row, &at, 1, n, 1, b + (size_t)k0 * ldb, ldb, out, bias, r);
+			else
+				tile(row, &at, 1, n, 1, panel, out, bias, r);
 		}
 	}
 }

@@ -71,8 +71,14 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 }
 
 #define COLUMNS 0
-#define TILE tile
 #define SPACE __global
+#define DIRECT 1
+#define TILE tile_direct
+#include "tile_run_cpu.cl"
+#undef TILE
+#undef DIRECT
+#define DIRECT 0
+#define TILE tile
 #include "tile_run_cpu.cl"
 #undef TILE
 #undef SPACE

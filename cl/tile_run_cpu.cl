@@ -1,7 +1,8 @@
 /*
  * The work of a tile. tile_cpu.cl includes this once for each place where A can be (SPACE: OpenCL
  * C 1.2 has no pointer that fits all), and once more where its rows are neighbours in memory
- * (COLUMNS: one address register serves all).
+ * (COLUMNS: one address register serves all), and for panels that stay in memory (DIRECT: rows of B
+ * are ldb apart, not NR).
  *
  *	t[i][:] = sum over s < segments, k < n of a[s·MR + i][k·step] · b[at[s] + k·NR][:], or
  *	COLUMNS	  sum over s < segments, k < n of a[s][k·step + i] · b[at[s] + k·NR][:],
@@ -10,8 +11,17 @@
  * constant distance; b + at[s] is its part of the panel. One function, so that the tile never
  * leaves the registers.
  */
+#if DIRECT
+#define PANEL __global const float *b, int ldb
+#define ROW __global const float *
+#define VB(row, k, j) VLOAD(0, (row) + (k) * ldb + (j) * CG_VW)
+#else
+#define PANEL const float *b
+#define ROW const float *
+#define VB(row, k, j) (*(const vfloat *)((row) + (k) * NR + (j) * CG_VW))
+#endif
 __attribute__((noinline)) static void TILE(const SPACE float *const *a, const int *at, int segments,
-	int n, int step, const float *b, __global float *const *c, __global const float *bias,
+	int n, int step, PANEL, __global float *const *c, __global const float *bias,
 	struct result r)
 {
 	vfloat t[MR][NV];
@@ -20,7 +30,7 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 		UNROLL for (int j = 0; j < NV; j++)
 			t[i][j] = 0.f;
 	for (int s = 0; s < segments; s++) {
-		const float *row = b + at[s];
+		ROW row = b + at[s];
 #if COLUMNS
 		const SPACE float *x = a[s];
 #define X(i, k) x[(k) * step + (i)]
@@ -36,7 +46,7 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 			vfloat v[NV];
 
 			UNROLL for (int j = 0; j < NV; j++)
-				v[j] = *(const vfloat *)(row + k * NR + j * CG_VW);
+				v[j] = VB(row, k, j);
 			UNROLL for (int i = 0; i < MR; i++)
 				UNROLL for (int j = 0; j < NV; j++)
 					t[i][j] = multiply_add(X(i, k), v[j], t[i][j]);
@@ -71,3 +81,6 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 			VSTORE(t[i][j], 0, c[i] + j * CG_VW);
 }
 #undef X
+#undef PANEL
+#undef ROW
+#undef VB
