@@ -11,4 +11,4 @@ dist_man_MANS = \
 	doc/fer-train.1
 
 # What the README links to.
-EXTRA_DIST += doc/performance.md doc/results
+EXTRA_DIST += doc/devices.md doc/performance.md doc/results
