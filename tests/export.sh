@@ -1,37 +1,11 @@
 #!/bin/sh
 # fer-import and fer-export from outside: there and back again, forms of files, exit codes and messages.
 dir=tests/export.tmp
-count=0
-failed=0
-
-case $(bin/fer-export --list-devices 2>/dev/null) in
-'' | "no OpenCL device")
-	echo "1..0 # SKIP no OpenCL device"
-	exit 0 ;;
-esac
-rm -rf $dir
-mkdir -p $dir || exit 1
-
-check() {	# TEXT COMMAND...: passed if the command succeeds
-	text=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $text"
-	else
-		echo "not ok $count - $text"
-		[ ! -s $dir/err ] || sed 's/^/# /' $dir/err
-		failed=1
-	fi
-}
+. "${srcdir:-.}/tests/check.sh"
 
 run() {		# PROGRAM ARGUMENT...: its status in $status, its messages in $dir/err
 	"$@" >/dev/null 2>$dir/err
 	status=$?
-}
-
-fails() {	# STATUS PATTERN: the last run ended so, with one line on stderr that matches
-	[ $status -eq "$1" ] && [ "$(wc -l <$dir/err)" -eq 1 ] && grep -q -- "$2" $dir/err
 }
 
 run bin/fer-import "${srcdir:-.}/tests/golden/vit-google.npz" -o $dir/a.safetensors

@@ -78,8 +78,9 @@ ops_scripts = \
 	tests/ops-gpu-own.sh
 
 EXTRA_DIST += $(ops_scripts) \
-	tests/check_export.py \
 	tests/bootstrap.sh \
+	tests/check.sh \
+	tests/check_export.py \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/eval.sh \

@@ -254,6 +254,10 @@ static void test_damage(cg_ctx *ctx)
 		cg_file_close(f);
 		cg_clear_error(ctx);
 	}
+}
+
+static void test_unopened(cg_ctx *ctx)
+{
 	write_file("{}", (uint64_t)1 << 60, 0);
 	ok(cg_file_open(ctx, path) == NULL && cg_error_status(ctx) == CG_ERR_FORMAT,
 		"a huge header: %s", cg_error(ctx));
@@ -311,6 +315,7 @@ int main(void)
 	test_moments(ctx);
 	test_order(ctx);
 	test_damage(ctx);
+	test_unopened(ctx);
 	test_failed_write(ctx);
 	cg_close(ctx);
 	test_fault();
