@@ -128,6 +128,12 @@ typedef struct cg_stats {
 } cg_stats;
 cg_stats cg_get_stats(const cg_ctx *ctx);
 
+/* What the device can do at best, measured now in some hundredths of a second: float32 multiply-adds between
+ * registers, in flop/s; and y = a + s b over three arrays of `bytes` each, in bytes/s. CG_ERR_DEVICE_MEMORY where the
+ * arrays do not fit, CG_ERR_BUILD, CG_ERR_LAUNCH. */
+cg_status cg_ceiling_flops(cg_ctx *ctx, double *flops);
+cg_status cg_ceiling_bandwidth(cg_ctx *ctx, size_t bytes, double *rate);
+
 /* ---- arrays: device memory that outlives a step ------------------------------------------- */
 
 typedef enum cg_dtype { CG_FLOAT32, CG_INT32, CG_UINT8 } cg_dtype;

@@ -8,6 +8,7 @@ noinst_LTLIBRARIES += lib/libcore.la
 lib_libcore_la_SOURCES = \
 	lib/arena.c lib/arena.h \
 	lib/autodiff.c \
+	lib/ceiling.c \
 	lib/check.c \
 	lib/checkpoint.c \
 	lib/clgrad.h \
@@ -67,6 +68,7 @@ cl_sources = \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \
 	cl/batch_norm_sums_gpu.cl \
+	cl/ceiling.cl \
 	cl/conv2d_cpu.cl \
 	cl/conv2d_dw_cpu.cl \
 	cl/conv2d_few_cpu.cl \

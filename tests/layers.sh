@@ -14,6 +14,7 @@ lib/ctx
 lib/device
 lib/arena
 lib/kernel
+lib/ceiling
 lib/op
 lib/graph
 lib/gemm
