@@ -278,8 +278,18 @@ int cg_plan_launches(const cg_plan *p);
 double cg_plan_flops(const cg_plan *p);
 /* One line a launch: node, shapes, kernel, bytes; and time if profiled. */
 void cg_plan_dump(const cg_plan *p, FILE *f);
-/* Runs once with a wait after each launch and keeps the time of each for cg_plan_dump. */
+/* Runs once and keeps when the device began and ended each launch, for the next three. Devices that keep no times are
+ * waited for after each launch. */
 cg_status cg_plan_profile(cg_plan *p);
+/* What is known of launch i of cg_plan_launches. Texts belong to the plan. */
+typedef struct cg_launch {
+	const char *op, *kernel, *name;	/* operation and name of its tensor */
+	char shapes[256];		/* "64x44x44x1 3x3x1x32 > 64x44x44x32": sources, result */
+	double flops;			/* as cg_plan_flops counts */
+	double bytes;			/* of all tensors named, scratch too; twice what is updated */
+	double start, seconds;		/* since the run began; 0 unless profiled */
+} cg_launch;
+cg_launch cg_plan_launch(const cg_plan *p, int i);
 /* One line a kernel of a profiled plan, the longest first: launches, time and its share, GFLOP/s of products and
  * convolutions, GB/s of all tensors named, scratch too. */
 cg_status cg_plan_summary(const cg_plan *p, FILE *f);

@@ -42,6 +42,7 @@ lib_libcore_la_SOURCES = \
 	lib/optim.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h lib/plan_run.c \
+	lib/profile.c \
 	lib/safetensors.c lib/safetensors.h \
 	lib/safetensors_write.c \
 	lib/sched.c \

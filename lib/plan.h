@@ -20,7 +20,8 @@ struct cg__launch {
 	cg__call_fn fn;
 	void *blob;
 	void **mem;			/* CALL: buffers of the arguments */
-	double flops, seconds;
+	double flops;
+	double start, seconds;		/* of the run that was profiled */
 };
 
 struct cg_plan {
@@ -51,6 +52,8 @@ struct cg__emit {
 
 /* The buffer of a tensor once the plan is prepared. */
 cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t);
+/* Enqueues launch i; `event` NULL, or that of a kernel. */
+cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event);
 /* check.c: what CG_GUARD and CG_NAN look at after a launch. */
 cg_status cg__check_poison(cg_plan *p, int launch);
 cg_status cg__check_launch(cg_plan *p, int launch);

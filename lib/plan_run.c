@@ -1,29 +1,27 @@
-/* Replays a plan: all launches in order, or one by one with the time each takes; what is read from it and told of it. */
+/* Replays a plan: all launches in order; what is read from it and told of it. profile.c times them. */
 #include "plan.h"
 
-#include <time.h>
-
-static cg_status enqueue_kernel(cg_plan *p, struct cg__launch *l)
+static cg_status enqueue_kernel(cg_plan *p, struct cg__launch *l, cl_event *event)
 {
 	const size_t *local = l->range.local[0] ? l->range.local : NULL;
 	cl_int code = CL_OUT_OF_RESOURCES;
 
 	if (!cg__fault(p->ctx, CG__FAULT_LAUNCH))
 		code = clEnqueueNDRangeKernel(p->ctx->queue, l->kernel, (cl_uint)l->range.ndim,
-			NULL, l->range.global, local, 0, NULL, NULL);
+			NULL, l->range.global, local, 0, NULL, event);
 	if (code != CL_SUCCESS)
 		return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s (%s.cl, kernel %s): %s",
 			l->node->op->name, l->file, l->name, cg__cl_error_name(code));
 	return CG_OK;
 }
 
-static cg_status enqueue(cg_plan *p, struct cg__launch *l)
+static cg_status enqueue(cg_plan *p, struct cg__launch *l, cl_event *event)
 {
 	const cg_tensor *t = l->arg[0].t;
 
 	p->ctx->stats.launches++;
 	switch (l->kind) {
-	case CG__KERNEL: return enqueue_kernel(p, l);
+	case CG__KERNEL: return enqueue_kernel(p, l, event);
 	case CG__CALL:
 		if (cg__fault(p->ctx, CG__FAULT_LAUNCH))
 			return cg__fail(
@@ -36,7 +34,7 @@ static cg_status enqueue(cg_plan *p, struct cg__launch *l)
 	return CG_OK;
 }
 
-static cg_status run_one(cg_plan *p, int i)
+cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event)
 {
 	const struct cg__env *env = &p->ctx->env;
 	struct cg__launch *l = &p->launch[i];
@@ -46,7 +44,7 @@ static cg_status run_one(cg_plan *p, int i)
 		fprintf(stderr, "cg launch: %s %s\n", l->node->op->name, l->name);
 	if (env->guard_on)
 		TRY(cg__check_poison(p, i));
-	TRY(enqueue(p, l));
+	TRY(enqueue(p, l, event));
 	if (env->sync_on || env->guard_on || env->nan_on) {
 		code = clFinish(p->ctx->queue);
 		if (code != CL_SUCCESS)
@@ -61,30 +59,8 @@ cg_status cg_plan_run(cg_plan *p)
 {
 	TRY(cg_plan_prepare(p));
 	for (int i = 0; i < p->launches; i++)
-		TRY(run_one(p, i));
+		TRY(cg__plan_run_one(p, i, NULL));
 	clFlush(p->ctx->queue);
-	return CG_OK;
-}
-
-static double seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-cg_status cg_plan_profile(cg_plan *p)
-{
-	TRY(cg_plan_prepare(p));
-	TRY(cg_finish(p->ctx));
-	for (int i = 0; i < p->launches; i++) {
-		double start = seconds_now();
-
-		TRY(run_one(p, i));
-		TRY(cg_finish(p->ctx));
-		p->launch[i].seconds = seconds_now() - start;
-	}
 	return CG_OK;
 }
 
@@ -125,17 +101,6 @@ double cg_plan_flops(const cg_plan *p)
 	return sum;
 }
 
-static uint64_t bytes_touched(const struct cg__launch *l)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < l->args; i++)
-		if (l->arg[i].kind <= CG__UPDATE && l->arg[i].t)
-			n += (uint64_t)cg__count(l->arg[i].t) * cg_dtype_size(l->arg[i].t->dtype) *
-				(l->arg[i].kind == CG__UPDATE ? 2 : 1);
-	return n;
-}
-
 void cg_plan_dump(const cg_plan *p, FILE *f)
 {
 	double total = 0;
@@ -145,13 +110,13 @@ void cg_plan_dump(const cg_plan *p, FILE *f)
 	for (int i = 0; i < p->launches; i++) {
 		const struct cg__launch *l = &p->launch[i];
 		char shape[64];
-		uint64_t bytes = bytes_touched(l);
+		const double bytes = cg_plan_launch(p, i).bytes;
 
 		fprintf(f, "%5d %-16s %-24s %-20s %-22s %9.1f", i, l->node->op->name, l->node->name,
-			cg__shape_text(l->node, shape), l->name, (double)bytes / 1024);
+			cg__shape_text(l->node, shape), l->name, bytes / 1024);
 		if (l->seconds > 0)
 			fprintf(f, " %9.1f %8.1f %8.1f", 1e6 * l->seconds,
-				1e-9 * l->flops / l->seconds, 1e-9 * (double)bytes / l->seconds);
+				1e-9 * l->flops / l->seconds, 1e-9 * bytes / l->seconds);
 		fputc('\n', f);
 		total += l->seconds;
 	}

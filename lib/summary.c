@@ -10,20 +10,6 @@ struct total {
 	double seconds, flops, bytes;
 };
 
-static double bytes_of(const struct cg__launch *l)
-{
-	double n = 0;
-
-	for (int i = 0; i < l->args; i++) {
-		const struct cg__arg *a = &l->arg[i];
-
-		if (a->kind <= CG__UPDATE && a->t)
-			n += (double)cg__count(a->t) * (double)cg_dtype_size(a->t->dtype) *
-				(a->kind == CG__UPDATE ? 2 : 1);
-	}
-	return n;
-}
-
 static bool is_alike(const struct cg__launch *a, const struct cg__launch *b)
 {
 	return strcmp(a->node->op->name, b->node->op->name) == 0 && strcmp(a->name, b->name) == 0;
@@ -51,7 +37,7 @@ static int sum_up(const cg_plan *p, struct total *total)
 		total[k].launches++;
 		total[k].seconds += l->seconds;
 		total[k].flops += l->flops;
-		total[k].bytes += bytes_of(l);
+		total[k].bytes += cg_plan_launch(p, i).bytes;
 	}
 	qsort(total, (size_t)n, sizeof(*total), by_seconds);
 	return n;

@@ -24,7 +24,7 @@ lib/params
 lib/autodiff
 lib/fuse
 lib/plan
-lib/emit lib/check lib/plan_run lib/summary
+lib/emit lib/check lib/plan_run lib/profile lib/summary
 lib/safetensors lib/nn lib/optim lib/sched
 lib/safetensors_write
 lib/checkpoint

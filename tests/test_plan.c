@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -107,6 +108,33 @@ static void test_replay(cg_ctx *ctx)
 	free(b);
 }
 
+/* Launches of a profiled plan: in order of time, one after the other, within the time that the whole took. */
+static void check_launches(const cg_plan *p, double wall)
+{
+	double end = 0;
+	bool named = true, orderly = true;
+
+	for (int i = 0; i < cg_plan_launches(p); i++) {
+		cg_launch l = cg_plan_launch(p, i);
+
+		named &= !strcmp(l.op, l.kernel) && !strcmp(l.shapes, "1000 > 1000") &&
+			l.bytes == 8000;
+		orderly &= l.seconds > 0 && l.start >= end - 1e-9;
+		end = l.start + l.seconds;
+	}
+	ok(named, "each has its operation, shapes and bytes");
+	ok(orderly && end <= wall, "each has its time, after the one before: %g of %g s", end,
+		wall);
+}
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* Of a plan of six gelu and six scale, profiled: lines of two kernels, their launches and times. */
 static void test_summary(cg_ctx *ctx)
 {
@@ -122,7 +150,10 @@ static void test_summary(cg_ctx *ctx)
 	int launches, lines = 0;
 	bool falling = true;
 
+	ok(cg_plan_run(p) == CG_OK && cg_finish(ctx) == CG_OK, "runs");
+	ms = seconds_now();
 	ok(cg_plan_profile(p) == CG_OK && cg_plan_summary(p, f) == CG_OK, "profiles");
+	check_launches(p, seconds_now() - ms);
 	fclose(f);
 	strtok_r(text, "\n", &rest);
 	for (char *line; (line = strtok_r(NULL, "\n", &rest)) != NULL;) {
