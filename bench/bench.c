@@ -1,7 +1,7 @@
 /*
  * bench: what the engine reaches on this device, what the device can do, and what PyTorch does.
  *
- *	bench [-o text|md] [-g gemm,conv,step] [-n ROUNDS] [-p PYTHON] [-k]
+ *	bench [-o text|md] [-g gemm,conv,train,infer,latency] [-n ROUNDS] [-p PYTHON] [-k]
  *
  * Each row is checked before it is timed. It is timed in rounds: the peak, our time, PyTorch's, in
  * turn; what is printed are medians over the rounds, also of the ratios within a round. Rows that
@@ -18,174 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Bars: of products, shares of the measured peak; of convolutions, shares of what the products
- * reached (dw: of what their dw reached); of training steps, PyTorch's time / ours. */
-static const double gemm_bar = .80, gemm_dw_bar = .60, conv_bar = .80, step_bar = 1.;
-
-#define GEMM(m, k, n) \
-	{ \
-		.B = (m), .H = 1, .W = 1, .C = (k), .M = (n), .R = 1, .stride = 1, .gemm = true \
-	}
-static const struct product gemms[] = {
-	GEMM(4608, 64, 256),
-	GEMM(1152, 512, 128),
-	GEMM(288, 256, 1024),
-	GEMM(128, 1024, 512),
-	GEMM(592, 768, 768),
-	GEMM(592, 768, 3072),
-	GEMM(592, 3072, 768),
-};
-
-#define CONV(b, side, c, m, r, s) \
-	{ \
-		(b), (side), (side), (c), (m), (r), (s), (r) / 2, false \
-	}
-static const struct product convs[] = {
-	/* VGG at 44x44 */
-	CONV(64, 44, 1, 32, 3, 1),
-	CONV(64, 44, 32, 32, 3, 1),
-	CONV(64, 22, 32, 64, 3, 1),
-	CONV(64, 22, 64, 64, 3, 1),
-	CONV(64, 11, 64, 128, 3, 1),
-	CONV(64, 11, 128, 128, 3, 1),
-	CONV(64, 5, 128, 256, 3, 1),
-	CONV(64, 5, 256, 256, 3, 1),
-	/* AlexNet at 48x48 */
-	CONV(64, 48, 1, 64, 5, 2),
-	CONV(64, 11, 64, 192, 5, 1),
-	CONV(64, 5, 192, 384, 3, 1),
-	CONV(64, 5, 384, 256, 3, 1),
-};
-
-static const struct step steps[] = {
-	{ "train vgg", "vgg", "", 64, true },
-	{ "train alexnet", "alexnet", "", 64, true },
-	{ "train alexnet-s1", "alexnet", "stem-stride=1 fc=4096", 32, true },
-	{ "train resnet50v2", "resnet50v2", "size=48", 32, true },
-	{ "train vit-b8", "vit", "size=48 variant=b patch=8", 16, true },
-	{ "train vit-ti16", "vit", "size=96 variant=ti patch=16", 32, true },
-	{ "infer vgg", "vgg", "", 64, false },
-	{ "infer alexnet", "alexnet", "", 64, false },
-	{ "infer alexnet-s1", "alexnet", "stem-stride=1 fc=4096", 32, false },
-	{ "infer resnet50v2", "resnet50v2", "size=48", 32, false },
-	{ "infer vit-b8", "vit", "size=48 variant=b patch=8", 16, false },
-	{ "infer vit-ti16", "vit", "size=96 variant=ti patch=16", 32, false },
-};
-enum { MAX_ROUNDS = 64 };
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
 
-/* ---- timing ---------------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-double median(double *values, int count)
-{
-	if (count == 0)
-		return NAN;
-	qsort(values, (size_t)count, sizeof(*values), by_value);
-	return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double bundle_seconds(cg_ctx *ctx, call_fn *fn, void *arg, int calls)
-{
-	double begin = now();
-
-	for (int i = 0; i < calls; i++)
-		if (fn(arg) != CG_OK)
-			return NAN;
-	cg_finish(ctx);
-	return (now() - begin) / calls;
-}
-
-double seconds_of(cg_ctx *ctx, call_fn *fn, void *arg, int n)
-{
-	double times[MAX_ROUNDS], once = bundle_seconds(ctx, fn, arg, 1);
-	int calls = once < 2e-3 ? (int)(2e-3 / once) + 1 : 1;
-
-	for (int i = 0; i < n; i++)
-		times[i] = bundle_seconds(ctx, fn, arg, calls);
-	return median(times, n);
-}
-
-void time_row(struct bench *b, call_fn *fn, void *arg, struct row *row)
-{
-	const struct timespec settle = { .tv_nsec =
-						 20000000 }; /* the other's threads stop spinning */
-	double ours[MAX_ROUNDS], peers[MAX_ROUNDS], shares[MAX_ROUNDS], ratios[MAX_ROUNDS];
-	int n = b->rounds;
-
-	for (int i = 0; i < n; i++) {
-		nanosleep(&settle, NULL);
-		shares[i] = row->flops / ceiling_fma(b->ceiling);
-		ours[i] = seconds_of(b->ctx, fn, arg, 3);
-		shares[i] /= ours[i];
-		peers[i] = b->peer ? peer_time(b->peer, row->name, 3, row->note) : NAN;
-		ratios[i] = peers[i] / ours[i];
-	}
-	row->seconds = median(ours, n);
-	row->peer_seconds = median(peers, n);
-	row->share = median(shares, n);
-	row->ratio = median(ratios, n);
-}
-
-/* ---- output ---------------------------------------------------------------------------------- */
-
-static bool markdown;
-
-static bool missed(const struct row *r)
-{
-	return r->wrong || (r->bar > 0 && !(r->score >= r->bar));
-}
-
-/* A number, or a dash where there is none. */
-static const char *cell(char text[32], const char *format, double value)
-{
-	if (isfinite(value))
-		snprintf(text, 32, format, value);
-	else
-		snprintf(text, 32, "-");
-	return text;
-}
-
-static void print_head(const char *title)
-{
-	printf(markdown ? "\n### %s\n\n" : "\n%s\n", title);
-	printf(markdown ? "| %s | %s | %s | %s | %s | %s | %s | %s |\n"
-			: "%-34s %9s %8s %8s %10s %8s %16s  %s\n",
-		"row", "ms", "GFLOP/s", "of peak", "PyTorch ms", "speed-up", "score / bar", "");
-	if (markdown)
-		printf("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n");
-}
-
-static void print_row(const struct row *r)
-{
-	char ms[32], rate[32], share[32], peer_ms[32], ratio[32], score[32], bar[32], both[72];
-
-	cell(score, "%.2f", r->score);
-	cell(bar, "%.2f", r->bar);
-	snprintf(both, sizeof(both), "%s / %s", score, bar);
-	printf(markdown ? "| `%s` | %s | %s | %s | %s | %s | %s | %s%s |\n"
-			: "%-34s %9s %8s %8s %10s %8s %16s  %s%s\n",
-		r->name, cell(ms, "%.3f", 1e3 * r->seconds),
-		cell(rate, "%.0f", 1e-9 * r->flops / r->seconds),
-		cell(share, "%.0f %%", 100 * r->share),
-		cell(peer_ms, "%.3f", 1e3 * r->peer_seconds), cell(ratio, "%.2f", r->ratio), both,
-		missed(r) ? "SHORT " : "", r->note);
-	fflush(stdout);
-}
+enum { STEPS = 16 };
 
 static void print_device(const struct bench *b, const char *why)
 {
@@ -206,99 +41,144 @@ static void print_device(const struct bench *b, const char *why)
 
 static void print_ceilings(const struct bench *b)
 {
-	static const int64_t megabytes[] = { 256, 16 };
+	static const int megabytes[] = { 768, 48, 6, 1 };
+	struct row row = { .name = "float32 multiply-add, GFLOP/s" };
+	struct cells cells = { .count = 0 };
 
-	printf(markdown ? "\n### Ceilings\n\n| what | measured |\n| --- | ---: |\n"
-			: "\nceilings\n");
-	printf(markdown ? "| float32 multiply-add | %.0f GFLOP/s |\n"
-			: "float32 multiply-add               %7.0f GFLOP/s\n",
-		1e-9 * ceiling_fma(b->ceiling));
-	for (int i = 0; i < COUNT(megabytes); i++)
-		printf(markdown ? "| triad, three arrays of %d MB | %.0f GB/s |\n"
-				: "triad, three arrays of %3d MB      %7.0f GB/s\n",
-			(int)megabytes[i], 1e-9 * ceiling_triad(b->ceiling, megabytes[i] << 18));
-	fflush(stdout);
+	table_begin("Ceilings", "what|measured");
+	table_cell(&cells, "%.0f", 1e-9 * ceiling_fma(b->ctx));
+	table_row(&row, &cells);
+	for (int i = 0; i < COUNT(megabytes); i++) {
+		snprintf(row.name, BENCH_TEXT, "triad in %d MB, GB/s", megabytes[i]);
+		cells.count = 0;
+		table_cell(&cells, "%.0f", 1e-9 * ceiling_triad(b->ctx, 1e6 * megabytes[i]));
+		table_row(&row, &cells);
+	}
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static struct row *new_row(struct bench *b)
+struct row *new_row(struct bench *b)
 {
+	const struct goal none = { .value = NAN };
 	struct row *r = &b->row[b->rows++];
 
 	*r = (struct row){ .flops = NAN,
+		.peak = NAN,
 		.seconds = NAN,
 		.peer_seconds = NAN,
-		.share = NAN,
-		.ratio = NAN,
-		.score = NAN,
-		.bar = NAN };
+		.floor = NAN,
+		.of_peak = none,
+		.ratio = none,
+		.of_floor = none,
+		.share = none };
 	return r;
 }
 
-/* The median share of the peak that the rows from `first` on of this part have reached. */
-static double median_share(const struct bench *b, int first, const char *part)
+static void print_product(const struct row *r)
 {
-	double shares[BENCH_ROWS];
-	int n = 0;
+	struct cells c = { .count = 0 };
 
-	for (int i = first; i < b->rows; i++)
-		if (strcmp(strrchr(b->row[i].name, ' ') + 1, part) == 0 &&
-			isfinite(b->row[i].share))
-			shares[n++] = b->row[i].share;
-	return median(shares, n);
+	table_cell(&c, "%.3f", 1e3 * r->seconds);
+	table_cell(&c, "%.0f", 1e-9 * r->flops / r->seconds);
+	table_goal(&c, "%.0f %%", 100, r->of_peak);
+	table_cell(&c, "%.3f", 1e3 * r->peer_seconds);
+	table_goal(&c, "%.2f", 1, r->ratio);
+	table_row(r, &c);
 }
+
+static const char product_columns[] = "row|ms|GFLOP/s|of peak|PyTorch ms|speed-up";
 
 static void run_gemms(struct bench *b)
 {
-	int first = b->rows;
+	bool filtered;
 
-	print_head("Matrix products M K N; score: share of the peak");
-	for (int part = PART_Y; part <= PART_DW; part++)
-		for (int i = 0; i < COUNT(gemms); i++) {
+	table_begin("Matrix products M K N", product_columns);
+	for (int part = PART_Y; part < PARTS; part++)
+		for (int i = 0; i < gemm_count; i++) {
 			struct row *r = new_row(b);
 
-			r->wrong = !product_run(b, &gemms[i], (enum part)part, r);
-			r->score = r->share;
-			r->bar = part == PART_DW ? gemm_dw_bar : gemm_bar;
-			print_row(r);
+			r->wrong = !product_run(b, &gemms[i], (enum part)part, r, &filtered);
+			r->of_peak.bar = part == PART_DW ? gemm_dw_bar : gemm_bar;
+			print_product(r);
 		}
-	b->gemm = median_share(b, first, "y");
-	b->gemm_dw = median_share(b, first, "dw");
 }
 
-/* Bars are for 3x3 windows over several channels; the first layer's dx is never needed. */
+/* The first layer's dx is never needed. Where minimal filtering applies, it must pay. */
 static void run_convs(struct bench *b)
 {
-	print_head("Convolutions B H W C M R stride pad; score: share of what products reach");
-	for (int part = PART_Y; part <= PART_DW; part++)
-		for (int i = 0; i < COUNT(convs); i++) {
-			double rate = part == PART_DW ? b->gemm_dw : b->gemm;
+	bool filtered;
+
+	table_begin("Convolutions B H W C M R stride pad", product_columns);
+	for (int part = PART_Y; part < PARTS; part++)
+		for (int i = 0; i < conv_count; i++) {
 			struct row *r;
 
 			if (part == PART_DX && convs[i].C == 1)
 				continue;
 			r = new_row(b);
-			r->wrong = !product_run(b, &convs[i], (enum part)part, r);
-			r->score = r->share / rate;
-			if (convs[i].R == 3 && convs[i].C > 1 && isfinite(rate))
-				r->bar = conv_bar;
-			print_row(r);
+			r->wrong = !product_run(b, &convs[i], (enum part)part, r, &filtered);
+			if (filtered && convs[i].R == 3)
+				r->ratio.bar = filter_bar;
+			print_product(r);
 		}
 }
 
-static void run_steps(struct bench *b)
+static void print_step(const struct row *r)
 {
-	print_head("Training steps (with Adam) and inference; score: PyTorch's time / ours");
-	for (int i = 0; i < COUNT(steps); i++) {
-		struct row *r = new_row(b);
+	struct cells c = { .count = 0 };
 
-		r->wrong = !step_run(b, &steps[i], r);
-		r->score = r->ratio;
-		if (steps[i].train && isfinite(r->peer_seconds))
-			r->bar = step_bar;
-		print_row(r);
+	table_cell(&c, "%.2f", 1e3 * r->seconds);
+	table_cell(&c, "%.0f", 1e-9 * r->flops / r->seconds);
+	table_cell(&c, "%.2f", 1e3 * r->floor);
+	table_goal(&c, "%.0f %%", 100, r->of_floor);
+	table_cell(&c, "%.2f", 1e3 * r->peer_seconds);
+	table_goal(&c, "%.2f", 1, r->ratio);
+	table_row(r, &c);
+}
+
+/* The share of a step's time in anything but products. */
+static void print_rest(struct bench *b, const char *name, const struct split *s)
+{
+	struct row *r = new_row(b);
+	struct cells c = { .count = 0 };
+
+	snprintf(r->name, BENCH_TEXT, "rest of %s", name);
+	r->share = (struct goal){ s->rest / (s->products + s->rest), rest_bar, true };
+	r->wrong = !isfinite(r->share.value);
+	table_cell(&c, "%.2f", 1e3 * s->products);
+	table_cell(&c, "%.2f", 1e3 * s->rest);
+	table_goal(&c, "%.1f %%", 100, r->share);
+	table_row(r, &c);
+}
+
+static void run_steps(struct bench *b, const char *groups)
+{
+	struct split split[STEPS], unused;
+	bool rest = strstr(groups, kind_names[TRAIN]) != NULL;
+
+	for (int kind = TRAIN; kind < KINDS; kind++) {
+		if (!strstr(groups, kind_names[kind]))
+			continue;
+		table_begin(kind == TRAIN       ? "Training steps, with Adam"
+				: kind == INFER ? "Inference"
+						: "Inference, batch 1",
+			"row|ms|GFLOP/s|floor ms|of floor|PyTorch ms|speed-up");
+		for (int i = 0; i < step_count; i++) {
+			struct row *r = new_row(b);
+
+			r->wrong = !step_run(b, &steps[i], (enum kind)kind, r,
+				kind == TRAIN ? &split[i] : &unused);
+			r->ratio.bar = step_bar;
+			r->of_floor.bar = kind == TRAIN ? floor_bar : 0;
+			print_step(r);
+		}
 	}
+	if (!rest)
+		return;
+	table_begin("Training steps outside of products", "row|products ms|rest ms|share");
+	for (int i = 0; i < step_count; i++)
+		print_rest(b, steps[i].name, &split[i]);
 }
 
 static int count_missed(const struct bench *b)
@@ -314,8 +194,8 @@ static int count_missed(const struct bench *b)
 
 static int usage(void)
 {
-	fputs("usage: bench [-o text|md] [-g gemm,conv,step] [-n ROUNDS] [-p PYTHON|none] "
-	      "[-k]\n",
+	fputs("usage: bench [-o text|md] [-g gemm,conv,train,infer,latency] [-n ROUNDS] "
+	      "[-p PYTHON|none] [-k]\n",
 		stderr);
 	return 2;
 }
@@ -340,26 +220,23 @@ static int run_all(struct bench *b, const char *groups, const char *python)
 	int short_rows;
 
 	open_peer(b, python, why);
-	b->ceiling = ceiling_new(b->ctx);
 	print_device(b, why);
 	print_ceilings(b);
 	if (strstr(groups, "gemm"))
 		run_gemms(b);
 	if (strstr(groups, "conv"))
 		run_convs(b);
-	if (strstr(groups, "step"))
-		run_steps(b);
+	run_steps(b, groups);
 	short_rows = count_missed(b);
 	printf("\n%d of %d rows fall short of their bar\n", short_rows, b->rows);
-	ceiling_free(b->ceiling);
 	peer_close(b->peer);
 	return short_rows > 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct bench b = { .rounds = 5, .gemm = NAN, .gemm_dw = NAN };
-	const char *groups = "gemm,conv,step", *python = NULL;
+	static struct bench b = { .rounds = 5 };
+	const char *groups = "gemm,conv,train,infer,latency", *python = NULL;
 	int option, status;
 
 	while ((option = getopt(argc, argv, "o:g:n:p:k")) != -1) {

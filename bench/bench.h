@@ -1,8 +1,13 @@
 /*
  * The benchmark: rows that are checked, then timed, alternating with PyTorch in the same run.
  *
- *	bench.c		options, tables, which bars were missed
+ *	bench.c		options, groups of rows, which bars were missed
+ *	cases.c		what is measured, and the bars
+ *	timing.c	medians, rows timed in turn with the peak and the peer
+ *	table.c		text and Markdown
  *	ceiling.c	what the device can do: multiply-adds from registers, memory bandwidth
+ *	floor.c		the least time that a step's arithmetic and bytes take
+ *	split.c		the time of a step in products and in the rest
  *	product.c	matrix products and convolutions, forward and both gradients
  *	step.c		whole training steps and inference of models
  *	peer.c		the child process bench/peer_torch.py
@@ -15,71 +20,142 @@
 
 #include "clgrad.h"
 
-enum { BENCH_ROWS = 256, BENCH_TEXT = 96 };
+enum { BENCH_ROWS = 256, BENCH_TEXT = 96, MAX_ROUNDS = 64 };
 
-/* One line of a table. NaN: not measured, or no bar. */
+/* Something measured and what it must not be less than (or at most). NaN: not measured; bar 0: none. */
+struct goal {
+	double value, bar;
+	bool at_most;
+};
+
+/* One line of a table. NaN: not measured. It falls short if it is wrong, or if it has bars and meets none. */
 struct row {
 	char name[BENCH_TEXT]; /* as bench/peer_torch.py knows it */
-	double flops;
+	double flops, peak; /* peak: measured beside it, flop/s */
 	double seconds, peer_seconds; /* medians */
-	double share; /* of the peak that was measured beside it */
-	double ratio; /* the peer's time / ours */
-	double score, bar; /* what must not be less than the bar */
+	double floor; /* seconds */
+	struct goal of_peak; /* share of that peak */
+	struct goal ratio; /* the peer's time / ours */
+	struct goal of_floor; /* floor / our time */
+	struct goal share; /* of other kinds of rows */
 	bool wrong;
 	char note[BENCH_TEXT]; /* what is wrong, or in what form the peer was quickest */
 };
 
 struct bench {
 	cg_ctx *ctx;
-	struct ceiling *ceiling;
 	struct peer *peer; /* NULL: no PyTorch here */
 	int rounds;
 	bool profile; /* of steps, to stderr */
-	double gemm, gemm_dw; /* median shares of the peak that matrix products reached */
 	struct row row[BENCH_ROWS];
 	int rows;
 };
 
+/* A row with nothing measured. */
+struct row *new_row(struct bench *b);
+
+/* ---- timing.c -------------------------------------------------------------------------------- */
+
 typedef cg_status call_fn(void *arg);
 
+double now(void); /* seconds of a clock */
 double median(double *values, int count); /* reorders them */
+void settle(void); /* until threads of others have stopped spinning */
 /* Seconds of a call: the median of n bundles, each of so many calls that it lasts 2 ms, and then a
  * wait for the device. */
 double seconds_of(cg_ctx *ctx, call_fn *fn, void *arg, int n);
-/* Times fn, the peak and the peer's row of that name in turn: seconds, peer_seconds, share. */
+/* Times fn, the peak and the peer's row of that name in turn: seconds, peer_seconds, peak, of_peak, ratio. */
 void time_row(struct bench *b, call_fn *fn, void *arg, struct row *row);
+
+/* ---- table.c --------------------------------------------------------------------------------- */
+
+extern bool markdown;
+
+struct cells {
+	char text[10][40];
+	int count;
+};
+
+/* Columns are separated by |; a last one for notes is added. */
+void table_begin(const char *title, const char *columns);
+void table_cell(struct cells *c, const char *format, double value); /* NaN: a dash */
+void table_goal(
+	struct cells *c, const char *format, double scale, struct goal goal); /* with its bar */
+void table_row(const struct row *r, const struct cells *c);
+bool missed(const struct row *r);
 
 /* ---- ceiling.c: flop/s and bytes/s, NaN if the device refuses ----------------------------- */
 
-struct ceiling *ceiling_new(cg_ctx *ctx);
-void ceiling_free(struct ceiling *c);
-double ceiling_fma(struct ceiling *c);
-double ceiling_triad(struct ceiling *c, int64_t floats);
+double ceiling_fma(cg_ctx *ctx);
+/* Of three arrays that take so many bytes together, at most 768 MB. */
+double ceiling_triad(cg_ctx *ctx, double bytes);
+
+/* ---- floor.c --------------------------------------------------------------------------------- */
+
+/* What a step cannot do without, see the head of floor.c. */
+struct work {
+	double flops;
+	double bytes; /* through memory */
+	double held; /* bytes that take part */
+};
+
+/* Before cg_backward and cg_plan_new, which extend and rewrite the graph: bytes. */
+struct work work_of_graph(const cg_graph *g, const cg_params *p, bool train);
+/* The plan's arithmetic. */
+double work_flops(const cg_plan *p);
+double floor_seconds(const struct work *w, double flops_per_s, double bytes_per_s);
+/* Whether a plan has launches of a kernel whose name begins so. */
+bool plan_has(const cg_plan *p, const char *kernel);
+/* Operations that are products: matmul, conv2d, attention, and with `gradients` what differentiates them. */
+bool is_product(const char *op, bool gradients);
+
+/* ---- split.c --------------------------------------------------------------------------------- */
+
+/* Seconds of a run in launches of products (with all that these operations launch, and what was fused into
+ * them) and in the rest. */
+struct split {
+	double products, rest;
+};
+bool split_time(cg_plan *p, int n, struct split *split);
 
 /* ---- product.c ------------------------------------------------------------------------------- */
 
 /* y = x w, dx = dy w', dw = x' dy. A product [M,K] x [K,N] is the convolution of M images of 1x1
  * with K channels to N. */
-enum part { PART_Y, PART_DX, PART_DW };
+enum part { PART_Y, PART_DX, PART_DW, PARTS };
 struct product {
 	int64_t B, H, W, C, M;
 	int R, stride, pad;
 	bool gemm;
 };
-/* Fills the row but for score and bar; false if the result is wrong, as row->note says. */
-bool product_run(struct bench *b, const struct product *p, enum part part, struct row *row);
+/* Fills the row but for its bars; false if the result is wrong, as row->note says. filtered: whether
+ * Winograd's kernels ran. */
+bool product_run(
+	struct bench *b, const struct product *p, enum part part, struct row *row, bool *filtered);
 
 /* ---- step.c ---------------------------------------------------------------------------------- */
 
 /* `settings` as in "width=32 dropout=0": else the model's defaults. */
 struct step {
-	const char *row; /* the peer's name of it, "train vgg" */
+	const char *name; /* the peer's name of it: "vgg" */
 	const char *model, *settings;
 	int64_t batch;
-	bool train;
 };
-/* Fills the row but for score and bar; false if it does not train, as row->note says. */
-bool step_run(struct bench *b, const struct step *s, struct row *row);
+enum kind { TRAIN, INFER, LATENCY, KINDS }; /* LATENCY: inference with batch 1 */
+extern const char *const kind_names[KINDS];
+/* Fills the row but for its bars, and for training how the time of the step is split; false if it does not
+ * train, as row->note says. */
+bool step_run(struct bench *b, const struct step *s, enum kind kind, struct row *row,
+	struct split *split);
+
+/* ---- cases.c --------------------------------------------------------------------------------- */
+
+extern const struct product gemms[], convs[];
+extern const struct step steps[];
+extern const int gemm_count, conv_count, step_count;
+
+/* Bars: shares of the measured peak; PyTorch's time / ours; share of a step's floor. */
+extern const double gemm_bar, gemm_dw_bar, filter_bar, step_bar, floor_bar, rest_bar;
 
 /* ---- peer.c ---------------------------------------------------------------------------------- */
 

@@ -1,26 +1,7 @@
-/* What the device can do at best, as the library measures it. */
+/* What the device can do at best, as the library measures it; NaN where it cannot. */
 #include "bench.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-struct ceiling {
-	cg_ctx *ctx;
-};
-
-struct ceiling *ceiling_new(cg_ctx *ctx)
-{
-	struct ceiling *c = calloc(1, sizeof(*c));
-
-	if (c)
-		c->ctx = ctx;
-	return c;
-}
-
-void ceiling_free(struct ceiling *c)
-{
-	free(c);
-}
 
 static double or_nan(cg_ctx *ctx, cg_status status, double value)
 {
@@ -30,18 +11,21 @@ static double or_nan(cg_ctx *ctx, cg_status status, double value)
 	return NAN;
 }
 
-double ceiling_fma(struct ceiling *c)
+double ceiling_fma(cg_ctx *ctx)
 {
 	double flops = NAN;
-	cg_status status = cg_ceiling_flops(c->ctx, &flops);
+	cg_status status = cg_ceiling_flops(ctx, &flops);
 
-	return or_nan(c->ctx, status, flops);
+	return or_nan(ctx, status, flops);
 }
 
-double ceiling_triad(struct ceiling *c, int64_t floats)
+double ceiling_triad(cg_ctx *ctx, double bytes)
 {
+	const double most = 768e6, least = 3e4;
 	double rate = NAN;
-	cg_status status = cg_ceiling_bandwidth(c->ctx, (size_t)floats * sizeof(float), &rate);
+	cg_status status;
 
-	return or_nan(c->ctx, status, rate);
+	bytes = bytes > most ? most : bytes < least ? least : bytes;
+	status = cg_ceiling_bandwidth(ctx, (size_t)(bytes / 3) / 64 * 64, &rate);
+	return or_nan(ctx, status, rate);
 }

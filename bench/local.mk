@@ -4,10 +4,15 @@
 EXTRA_PROGRAMS += bench/bench
 bench_bench_SOURCES = \
 	bench/bench.c bench/bench.h \
+	bench/cases.c \
 	bench/ceiling.c \
+	bench/floor.c \
 	bench/peer.c \
 	bench/product.c \
-	bench/step.c
+	bench/split.c \
+	bench/step.c \
+	bench/table.c \
+	bench/timing.c
 bench_bench_LDADD = models/libmodels.la lib/libcore.la $(OPENCL_LIBS) -lm
 
 EXTRA_DIST += \

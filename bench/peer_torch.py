@@ -9,6 +9,7 @@
 Rows:
     train MODEL               one step: forward, cross-entropy, backward, Adam
     infer MODEL               forward, dropout and batch statistics off, no gradients
+    latency MODEL             the same with a batch of 1
     gemm M K N y|dx|dw        y = x w, dx = dy w', dw = x' dy
     conv B H W C M R stride pad y|dx|dw
 where MODEL is one of the names in MODELS. All float32, one thread per core that this process may use.
@@ -47,8 +48,9 @@ MODELS = {
 LAYOUTS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
-def model_and_batch(name, layout):
-    make, batch, side = MODELS[name]
+def model_and_batch(name, layout, batch=None):
+    make, usual_batch, side = MODELS[name]
+    batch = batch or usual_batch
     torch.manual_seed(1)
     model = make().to(memory_format=layout)
     x = torch.randn(batch, 1, side, side).contiguous(memory_format=layout)
@@ -67,8 +69,8 @@ def train_step(name, layout, adam, compiled):
     return run
 
 
-def inference(name, layout, compiled):
-    model, x, _ = model_and_batch(name, layout)
+def inference(name, layout, compiled, batch=None):
+    model, x, _ = model_and_batch(name, layout, batch)
     forward = torch.compile(model.eval()) if compiled else model.eval()
 
     def run():
@@ -103,8 +105,9 @@ def variants(row, try_compile):
                 lambda f=f, adam=adam, c=c: train_step(*args, f, adam, c)
                 for layout, f in LAYOUTS.items() for c in modes
                 for adam in ({"foreach": True}, {"fused": True})}
-    if kind == "infer":
-        return {layout + " compiled" * c: lambda f=f, c=c: inference(*args, f, c)
+    if kind in ("infer", "latency"):
+        batch = 1 if kind == "latency" else None
+        return {layout + " compiled" * c: lambda f=f, c=c: inference(*args, f, c, batch)
                 for layout, f in LAYOUTS.items() for c in modes}
     sizes, part = [int(a) for a in args[:-1]], args[-1]
     if kind == "gemm":
@@ -159,7 +162,7 @@ def main():
     try_compile = "--compile" in args
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     if "--list" in args:
-        print(*[f"{kind} {name}" for name in MODELS for kind in ("train", "infer")], sep="\n")
+        print(*[f"{kind} {name}" for name in MODELS for kind in ("train", "infer", "latency")], sep="\n")
     elif "--serve" in args:
         print("version", torch.__version__, f"{torch.get_num_threads()} threads", sep="\t", flush=True)
         serve(try_compile)

@@ -237,7 +237,8 @@ static void name_row(const struct trial *t, struct row *row)
 			(int)p->H, (int)p->W, (int)p->C, (int)p->M, p->R, p->stride, p->pad, part);
 }
 
-bool product_run(struct bench *b, const struct product *p, enum part part, struct row *row)
+bool product_run(
+	struct bench *b, const struct product *p, enum part part, struct row *row, bool *filtered)
 {
 	struct trial t = { .p = p, .part = part };
 	bool good;
@@ -247,6 +248,7 @@ bool product_run(struct bench *b, const struct product *p, enum part part, struc
 	name_row(&t, row);
 	row->flops = 2. * (double)(p->B * t.P * t.Q * p->M * p->R * p->R * p->C);
 	good = make_arrays(&t, b->ctx) && describe(&t, b->ctx) && correct(&t, row->note);
+	*filtered = t.plan && plan_has(t.plan, "winograd");
 	if (good)
 		time_row(b, run, &t, row);
 	else if (cg_error_status(b->ctx))

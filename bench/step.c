@@ -14,6 +14,8 @@
 struct trial {
 	struct bench *b;
 	const struct step *s;
+	enum kind kind;
+	int64_t batch;
 	const struct model *model;
 	struct model_config config;
 	void *self;
@@ -23,8 +25,11 @@ struct trial {
 	cg_graph *graph;
 	cg_tensor *out; /* the loss, or the logits */
 	cg_plan *plan;
+	struct work work;
 	uint64_t steps;
 };
+
+const char *const kind_names[KINDS] = { "train", "infer", "latency" };
 
 static bool configure(struct trial *t)
 {
@@ -54,8 +59,8 @@ static bool configure(struct trial *t)
 static bool make_batch(struct trial *t)
 {
 	const struct model_config *c = &t->config;
-	int64_t x_shape[4] = { t->s->batch, c->size, c->size, c->channels };
-	int64_t t_shape[2] = { t->s->batch, c->classes };
+	int64_t x_shape[4] = { t->batch, c->size, c->size, c->channels };
+	int64_t t_shape[2] = { t->batch, c->classes };
 	int64_t pixels = x_shape[0] * x_shape[1] * x_shape[2] * x_shape[3];
 	float *x = malloc((size_t)pixels * sizeof(float));
 	float *target = calloc((size_t)(t_shape[0] * t_shape[1]), sizeof(float));
@@ -65,7 +70,7 @@ static bool make_batch(struct trial *t)
 	t->target = cg_array_new(t->b->ctx, "targets", CG_FLOAT32, 2, t_shape);
 	for (int64_t i = 0; x && i < pixels; i++)
 		x[i] = (float)((i * 2654435761u >> 8) % 1024) / 296 - 1.73f;
-	for (int64_t i = 0; target && i < t->s->batch; i++)
+	for (int64_t i = 0; target && i < t->batch; i++)
 		target[i * c->classes + i % c->classes] = 1;
 	good = x && target && t->x && t->target &&
 		cg_array_write(t->x, x, (size_t)pixels * sizeof(float)) == CG_OK &&
@@ -80,9 +85,10 @@ static bool describe(struct trial *t)
 {
 	const cg_optim_config adam = { .kind = CG_ADAM };
 
-	t->graph = cg_graph_new(t->b->ctx, t->s->train ? CG_TRAIN : CG_INFER);
+	t->graph = cg_graph_new(t->b->ctx, t->kind == TRAIN ? CG_TRAIN : CG_INFER);
 	t->out = t->model->forward(t->self, cg_use(t->graph, t->x));
-	if (t->s->train) {
+	t->work = work_of_graph(t->graph, t->params, t->kind == TRAIN);
+	if (t->kind == TRAIN) {
 		t->out = cg_cross_entropy(t->out, cg_use(t->graph, t->target), NULL, 0);
 		t->optim = cg_optim_new(t->params, &adam);
 		if (!t->out || !t->optim || cg_backward(t->out, t->params) != CG_OK ||
@@ -90,6 +96,8 @@ static bool describe(struct trial *t)
 			return false;
 	}
 	t->plan = t->out ? cg_plan_new(t->graph, &t->out, 1) : NULL;
+	if (t->plan)
+		t->work.flops = work_flops(t->plan);
 	return t->plan != NULL;
 }
 
@@ -98,7 +106,7 @@ static cg_status run(void *arg)
 	struct trial *t = arg;
 	cg_status status = CG_OK;
 
-	if (t->s->train) {
+	if (t->kind == TRAIN) {
 		status = cg_graph_set_step(t->graph, 1, t->steps++);
 		if (status == CG_OK)
 			status = cg_optim_step(t->optim, 1e-4f);
@@ -122,41 +130,66 @@ static double mean_output(struct trial *t)
 	return sum / (double)n;
 }
 
+/* The triad over as many bytes as take part is measured at the end: what it leaves in caches is its own. */
+static void compare_with_floor(struct trial *t, struct row *row)
+{
+	row->floor = floor_seconds(&t->work, row->peak, ceiling_triad(t->b->ctx, t->work.held));
+	row->of_floor.value = row->floor / row->seconds;
+}
+
+static void profile(struct trial *t, struct row *row, struct split *split)
+{
+	enum { PROFILES = 5 };
+
+	if (t->kind == TRAIN)
+		split_time(t->plan, PROFILES, split);
+	if (t->b->profile && cg_plan_profile(t->plan) == CG_OK) {
+		fprintf(stderr, "\n%s\n", row->name);
+		cg_plan_summary(t->plan, stderr);
+	}
+}
+
 /* tests/test_golden.c compares whole steps with PyTorch; here the loss must fall on its batch. */
-static bool measure(struct trial *t, struct row *row)
+static bool measure(struct trial *t, struct row *row, struct split *split)
 {
 	double first, last;
 
 	if (run(t) != CG_OK || !isfinite(first = mean_output(t)))
 		return false;
+	row->flops = t->work.flops;
 	time_row(t->b, run, t, row);
 	last = mean_output(t);
-	if (t->b->profile && cg_plan_profile(t->plan) == CG_OK) {
-		fprintf(stderr, "\n%s\n", t->s->row);
-		cg_plan_summary(t->plan, stderr);
-	}
-	if (isfinite(last) && (!t->s->train || last < first))
+	profile(t, row, split);
+	compare_with_floor(t, row);
+	if (isfinite(last) && (t->kind != TRAIN || last < first))
 		return true;
 	snprintf(row->note, BENCH_TEXT, "the loss goes from %.4g to %.4g", first, last);
 	return false;
 }
 
-bool step_run(struct bench *b, const struct step *s, struct row *row)
+static void trial_free(struct trial *t)
 {
-	struct trial t = { .b = b, .s = s };
+	cg_plan_free(t->plan);
+	cg_graph_free(t->graph);
+	cg_optim_free(t->optim);
+	cg_array_free(t->x);
+	cg_array_free(t->target);
+	cg_params_free(t->params);
+	free(t->self);
+}
+
+bool step_run(
+	struct bench *b, const struct step *s, enum kind kind, struct row *row, struct split *split)
+{
+	struct trial t = { .b = b, .s = s, .kind = kind, .batch = kind == LATENCY ? 1 : s->batch };
 	bool good;
 
-	snprintf(row->name, BENCH_TEXT, "%s", s->row);
-	good = configure(&t) && make_batch(&t) && describe(&t) && measure(&t, row);
+	*split = (struct split){ NAN, NAN };
+	snprintf(row->name, BENCH_TEXT, "%s %s", kind_names[kind], s->name);
+	good = configure(&t) && make_batch(&t) && describe(&t) && measure(&t, row, split);
 	if (cg_error_status(b->ctx))
 		snprintf(row->note, BENCH_TEXT, "%.95s", cg_error(b->ctx));
 	cg_clear_error(b->ctx);
-	cg_plan_free(t.plan);
-	cg_graph_free(t.graph);
-	cg_optim_free(t.optim);
-	cg_array_free(t.x);
-	cg_array_free(t.target);
-	cg_params_free(t.params);
-	free(t.self);
+	trial_free(&t);
 	return good;
 }

@@ -18,6 +18,7 @@ ops_programs = \
 	tests/test_shape \
 	tests/test_winograd
 unit_programs = \
+	tests/test_bench \
 	tests/test_charts \
 	tests/test_cli \
 	tests/test_data \
@@ -53,6 +54,7 @@ tests_libtest_la_SOURCES = \
 	tests/values.c tests/values.h
 
 check_PROGRAMS += $(ops_programs) $(unit_programs)
+tests_test_bench_SOURCES = tests/test_bench.c bench/floor.c bench/table.c
 TESTS += $(unit_programs) $(ops_scripts) \
 	tests/bootstrap.sh \
 	tests/data.sh \
