@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parallel.h"
 #include "random.h"
 
 /* The bytes as little-endian words, so that the hash is the same on every machine. */
@@ -120,9 +121,25 @@ static uint64_t hash_all(const struct dataset *d, const uint64_t *rows)
 	return h;
 }
 
+struct hashing {
+	const struct dataset *d;
+	uint64_t *hash;
+};
+
+enum { IMAGES = 256 }; /* hashed at once */
+
+static void hash_images(void *state, int part)
+{
+	const struct hashing *h = state;
+	size_t size = data_image_size(h->d);
+
+	for (int32_t i = part * IMAGES; i < h->d->n && i < (part + 1) * IMAGES; i++)
+		h->hash[i] = hash_bytes(h->d->pixels + (size_t)i * size, size, 0);
+}
+
 enum data_status data_finish(struct dataset *d)
 {
-	size_t n = (size_t)d->n, size = data_image_size(d);
+	size_t n = (size_t)d->n;
 	uint64_t *hash = malloc((n + 1) * sizeof(*hash));
 	struct members *members = NULL;
 	enum data_status status;
@@ -135,8 +152,8 @@ enum data_status data_finish(struct dataset *d)
 		d->flaw = calloc(n + 1, 1);
 	if (!d->group)
 		d->group = calloc(n + 1, sizeof(*d->group));
-	for (size_t i = 0; hash && i < n; i++)
-		hash[i] = hash_bytes(d->pixels + i * size, size, 0);
+	if (hash)
+		parallel_for((d->n + IMAGES - 1) / IMAGES, hash_images, &(struct hashing){ d, hash });
 	if (hash && d->flaw && d->group && find_groups(d, hash) == DATA_OK)
 		members = find_members(d);
 	if (members) {

@@ -250,25 +250,37 @@ struct summing {
 
 enum { IMAGES = 256 };	/* summed at once */
 
-/* Along the columns, then the rows: image i's part of the inverse. */
+/* Along a row, then onto the row above. The running sums stay in registers: read back from `out` they
+ * would cost a store's way through memory for each pixel. */
+static void sum_row(const uint8_t *in, size_t row, size_t channels, const uint8_t *above, uint8_t *out)
+{
+	uint8_t sum[3] = { 0 };
+
+	if (channels == 1) {
+		for (size_t x = 0; x < row; x++)
+			out[x] = sum[0] = (uint8_t)(sum[0] + in[x]);
+	} else {
+		for (size_t x = 0; x < row; x += 3)
+			for (size_t c = 0; c < 3; c++)
+				out[x + c] = sum[c] = (uint8_t)(sum[c] + in[x + c]);
+	}
+	for (size_t x = 0; above && x < row; x++)
+		out[x] = (uint8_t)(out[x] + above[x]);
+}
+
 static void sum_images(void *state, int part)
 {
 	const struct summing *s = state;
 	const struct dataset *d = s->d;
-	const size_t c = (size_t)d->channels, row = (size_t)d->w * c, size = data_image_size(d);
+	const size_t channels = (size_t)d->channels, row = (size_t)d->w * channels;
+	const size_t size = data_image_size(d);
 
 	for (int32_t i = part * IMAGES; i < d->n && i < (part + 1) * IMAGES; i++) {
 		const uint8_t *in = s->delta + (size_t)i * size;
 		uint8_t *out = d->pixels + (size_t)i * size;
 
-		for (int32_t y = 0; y < d->h; y++, in += row, out += row) {
-			for (size_t x = 0; x < c; x++)
-				out[x] = in[x];
-			for (size_t x = c; x < row; x++)
-				out[x] = (uint8_t)(in[x] + out[x - c]);
-			for (size_t x = 0; y && x < row; x++)
-				out[x] = (uint8_t)(out[x] + *(out + x - row));
-		}
+		for (int32_t y = 0; y < d->h; y++, in += row, out += row)
+			sum_row(in, row, channels, y ? out - row : NULL, out);
 	}
 }
 

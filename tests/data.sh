@@ -260,6 +260,15 @@ check "synth of no number" fails 3 'synth:x: expected synth or synth:N with N in
 # FER2013
 shared=${FER_SHARED:-${srcdir:-.}/../shared}
 real=$shared/data/fer2013.csv.gz
+
+cpu_ms() {	# COMMAND...: the processor's time that it takes, in $ms
+	times >$dir/before
+	"$@"
+	times >$dir/after
+	ms=$(cat $dir/before $dir/after | ${AWK:-awk} '!/^$/ { $0 = $0 " "; gsub(/[ms]/, " ")
+		sum[++n] = 60000 * ($1 + $3) + 1000 * ($2 + $4) } END { print int(sum[4] - sum[2]) }')
+}
+
 facts='angry 3995 467 491 4953
 disgust 436 56 55 547
 fear 4097 496 528 5121
@@ -275,7 +284,8 @@ PrivateTest: 288 rows have the pixels of a Training row
 PrivateTest: 44 rows have the pixels of a PublicTest row
 without twins PrivateTest: 3275 rows'
 if [ -f "$real" ]; then
-	run info "$real"
+	cpu_ms run info "$real"
+	csv_ms=$ms
 	tr -s ' ' <$dir/out >$dir/squeezed
 	while read -r fact; do
 		check "FER2013: $fact" grep -q -- "$fact" $dir/squeezed
@@ -285,7 +295,8 @@ if [ -f "$real" ]; then
 	run convert "$real" -o $dir/fer2013.npz
 	check "FER2013 packed: $(wc -c <$dir/fer2013.npz) bytes" [ "$(wc -c <$dir/fer2013.npz)" -le 60000000 ]
 	head -1 $dir/squeezed | sed 's/.*hash//' >$dir/hash
-	run info $dir/fer2013.npz
+	cpu_ms run info $dir/fer2013.npz
+	check "loads in $ms ms of the processor's time, the CSV in $csv_ms" [ $((2 * ms)) -lt "$csv_ms" ]
 	check "has the hash of the CSV" [ "$(head -1 $dir/out | sed 's/.*hash//')" = "$(cat $dir/hash)" ]
 else
 	count=$((count + 1))
