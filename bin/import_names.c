@@ -174,29 +174,41 @@ static const struct import_origin tfslim = {
 
 /* ---- ResNet50V2 of Keras (HDF5) ----------------------------------------------------------------- */
 
-/* Each layer is a group in a group of the same name. */
+/* Two forms of the file, one network: what a layer is called, then its parts. */
+#define KERAS_RULES(LAYER, KERNEL, BIAS, GAMMA, BETA, MEAN, VARIANCE)                                  \
+	{ "stem.weight", LAYER("conv1_conv") KERNEL, 0, NULL },                                        \
+	{ "stem.bias", LAYER("conv1_conv") BIAS, 0, NULL },                                            \
+	{ "stage#.#.norm1.gamma", LAYER(KERAS_BLOCK "preact_bn") GAMMA, 0, NULL },                     \
+	{ "stage#.#.norm1.beta", LAYER(KERAS_BLOCK "preact_bn") BETA, 0, NULL },                       \
+	{ "stage#.#.norm1.running_mean", LAYER(KERAS_BLOCK "preact_bn") MEAN, 0, NULL },               \
+	{ "stage#.#.norm1.running_var", LAYER(KERAS_BLOCK "preact_bn") VARIANCE, 0, NULL },            \
+	{ "stage#.#.norm#.gamma", LAYER(KERAS_BLOCK "(1#3+-1)_bn") GAMMA, 0, NULL },                   \
+	{ "stage#.#.norm#.beta", LAYER(KERAS_BLOCK "(1#3+-1)_bn") BETA, 0, NULL },                     \
+	{ "stage#.#.norm#.running_mean", LAYER(KERAS_BLOCK "(1#3+-1)_bn") MEAN, 0, NULL },             \
+	{ "stage#.#.norm#.running_var", LAYER(KERAS_BLOCK "(1#3+-1)_bn") VARIANCE, 0, NULL },          \
+	{ "stage#.#.shortcut.weight", LAYER(KERAS_BLOCK "0_conv") KERNEL, 0, NULL },                   \
+	{ "stage#.#.shortcut.bias", LAYER(KERAS_BLOCK "0_conv") BIAS, 0, NULL },                       \
+	{ "stage#.#.conv#.weight", LAYER(KERAS_BLOCK "#3_conv") KERNEL, 0, NULL },                     \
+	{ "stage#.#.conv#.bias", LAYER(KERAS_BLOCK "#3_conv") BIAS, 0, NULL },                         \
+	{ "norm.gamma", LAYER("post_bn") GAMMA, 0, NULL },                                             \
+	{ "norm.beta", LAYER("post_bn") BETA, 0, NULL },                                               \
+	{ "norm.running_mean", LAYER("post_bn") MEAN, 0, NULL },                                       \
+	{ "norm.running_var", LAYER("post_bn") VARIANCE, 0, NULL },                                    \
+	{ "head.weight", LAYER("predictions") KERNEL, 0, NULL },                                       \
+	{ "head.bias", LAYER("predictions") BIAS, 0, NULL },                                           \
+	{ NULL, NULL, 0, NULL }
+#define KERAS_BLOCK "conv(1#1+1)_block(1#2+1)_"
+/* .h5 as always: each layer is a group in a group of the same name. */
 #define TWICE(layer) layer "/" layer
-#define KERAS(layer) TWICE("conv(1#1+1)_block(1#2+1)_" layer)
+/* Keras 3's .weights.h5, see weights_h5.c. */
+#define ONCE(layer) layer
 
 static const struct import_rule keras_rules[] = {
-	{ "stem.weight", TWICE("conv1_conv") "/kernel", 0, NULL },
-	{ "stem.bias", TWICE("conv1_conv") "/bias", 0, NULL },
-	{ "stage#.#.norm1.running_mean", KERAS("preact_bn") "/moving_mean", 0, NULL },
-	{ "stage#.#.norm1.running_var", KERAS("preact_bn") "/moving_variance", 0, NULL },
-	{ "stage#.#.norm1.*", KERAS("preact_bn") "/*", 0, NULL },
-	{ "stage#.#.norm#.running_mean", KERAS("(1#3+-1)_bn") "/moving_mean", 0, NULL },
-	{ "stage#.#.norm#.running_var", KERAS("(1#3+-1)_bn") "/moving_variance", 0, NULL },
-	{ "stage#.#.norm#.*", KERAS("(1#3+-1)_bn") "/*", 0, NULL },
-	{ "stage#.#.shortcut.weight", KERAS("0_conv") "/kernel", 0, NULL },
-	{ "stage#.#.shortcut.bias", KERAS("0_conv") "/bias", 0, NULL },
-	{ "stage#.#.conv#.weight", KERAS("#3_conv") "/kernel", 0, NULL },
-	{ "stage#.#.conv#.bias", KERAS("#3_conv") "/bias", 0, NULL },
-	{ "norm.running_mean", TWICE("post_bn") "/moving_mean", 0, NULL },
-	{ "norm.running_var", TWICE("post_bn") "/moving_variance", 0, NULL },
-	{ "norm.*", TWICE("post_bn") "/*", 0, NULL },
-	{ "head.weight", TWICE("predictions") "/kernel", 0, NULL },
-	{ "head.bias", TWICE("predictions") "/bias", 0, NULL },
-	{ NULL, NULL, 0, NULL }
+	KERAS_RULES(TWICE, "/kernel", "/bias", "/gamma", "/beta", "/moving_mean", "/moving_variance")
+};
+
+static const struct import_rule keras3_rules[] = {
+	KERAS_RULES(ONCE, "/vars/0", "/vars/1", "/vars/0", "/vars/1", "/vars/2", "/vars/3")
 };
 
 static const struct import_hint keras_hints[] = {
@@ -213,6 +225,22 @@ static const struct import_origin keras = {
 	.settings = "variant=keras size=224",
 	.hints = keras_hints,
 	.rules = keras_rules,
+};
+
+static const struct import_hint keras3_hints[] = {
+	{ "classes", "predictions/vars/1", 0 },
+	{ "channels", "conv1_conv/vars/0", 2 },
+	{ NULL, NULL, 0 }
+};
+
+static const struct import_origin keras3 = {
+	.name = "Keras 3",
+	.model = "resnet50v2",
+	.anchor = "conv2_block1_preact_bn/vars/0",
+	.layout = IMPORT_HWIO,
+	.settings = "variant=keras size=224",
+	.hints = keras3_hints,
+	.rules = keras3_rules,
 };
 
 /* ---- AlexNet of torchvision ------------------------------------------------------------------ */
@@ -310,7 +338,7 @@ static const struct import_origin torch_vgg = {
 
 /* The first whose anchor is found: a VGG has AlexNet's too. */
 const struct import_origin *const import_origins[] = {
-	&timm_vit, &flax_vit, &gluon, &tfslim, &keras,
+	&timm_vit, &flax_vit, &gluon, &tfslim, &keras, &keras3,
 	&torch_resnet_gluon, &torch_resnet, &torch_vgg, &torch_alexnet, NULL
 };
 

@@ -1,6 +1,8 @@
 /*
- * .h5: Keras's weights by the names of layers, as keras.applications publishes them and
- * model.save() writes them.
+ * .h5: Keras's weights by the names of layers, as keras.applications publishes them and model.save() writes
+ * them: LAYER/LAYER/kernel:0, below model_weights/ or not. Keras 3's .weights.h5 numbers what a layer has and
+ * calls the layers by their kinds, layers/conv2d_7/vars/0; their own names are an attribute of the group
+ * vars. Here such a weight is LAYER/vars/0.
  */
 #include "weights.h"
 
@@ -58,6 +60,53 @@ static bool is_float(hid_t set)
 	return good;
 }
 
+/* The attribute "name" of a group, a text of any length. */
+static bool read_name(hid_t group, char *name, size_t room)
+{
+	hid_t attribute = H5Aexists(group, "name") > 0 ? H5Aopen(group, "name", H5P_DEFAULT) : -1;
+	hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
+	bool good = false;
+	char *text = NULL;
+
+	if (type >= 0 && H5Tis_variable_str(type) > 0) {
+		good = H5Aread(attribute, type, &text) >= 0 && text;
+		if (good)
+			snprintf(name, room, "%s", text);
+		H5free_memory(text);
+	} else if (type >= 0 && H5Tget_class(type) == H5T_STRING && H5Tget_size(type) < room) {
+		name[H5Tget_size(type)] = 0;
+		good = H5Aread(attribute, type, name) >= 0;
+	}
+	if (type >= 0)
+		H5Tclose(type);
+	if (attribute >= 0)
+		H5Aclose(attribute);
+	return good;
+}
+
+/* "layers/KIND/vars/I" becomes "LAYER/vars/I" where the group tells the layer's name. */
+static void name_layer(struct visit *v, hid_t file, const char *path)
+{
+	const char *vars = strstr(path, "/vars/");
+	char group_path[sizeof(v->name)], layer[128];
+	hid_t group;
+
+	snprintf(v->name, sizeof(v->name), "%s", path);
+	if (!vars || (size_t)snprintf(group_path, sizeof(group_path), "%.*s", (int)(vars - path) + 5,
+				      path) >= sizeof(group_path))
+		return;
+	group = H5Gopen2(file, group_path, H5P_DEFAULT);
+	if (group >= 0 && read_name(group, layer, sizeof(layer)))
+		snprintf(v->name, sizeof(v->name), "%s%s", layer, vars);
+	if (group >= 0)
+		H5Gclose(group);
+}
+
+static bool is_optimizers(const char *path)
+{
+	return !strncmp(path, "optimizer_weights/", 18) || !strncmp(path, "optimizer/", 10);
+}
+
 /* Weights alone: what the optimiser keeps, and whole numbers, are left out. */
 static herr_t visit(hid_t group, const char *path, const H5O_info_t *info, void *data)
 {
@@ -68,9 +117,9 @@ static herr_t visit(hid_t group, const char *path, const H5O_info_t *info, void 
 	hid_t set;
 	int ndim;
 
-	if (info->type != H5O_TYPE_DATASET || !strncmp(path, "optimizer_weights/", 18))
+	if (info->type != H5O_TYPE_DATASET || is_optimizers(path))
 		return 0;
-	snprintf(v->name, sizeof(v->name), "%s", path);
+	name_layer(v, group, path);
 	if (strrchr(v->name, ':'))
 		*strrchr(v->name, ':') = 0;
 	set = H5Dopen2(group, path, H5P_DEFAULT);

@@ -62,6 +62,7 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/eval.sh \
 	tests/export.sh \
 	tests/exports.sh \
+	tests/keras.sh \
 	tests/kfold.sh \
 	tests/layers.sh \
 	tests/manpages.sh \
@@ -83,11 +84,13 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/bootstrap.sh \
 	tests/check.sh \
 	tests/check_export.py \
+	tests/check_keras.py \
 	tests/data.sh \
 	tests/devices.sh \
 	tests/eval.sh \
 	tests/export.sh \
 	tests/exports.sh \
+	tests/keras.sh \
 	tests/kfold.sh \
 	tests/layers.sh \
 	tests/lsan.supp \
@@ -103,14 +106,18 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/tensorboard_read.py \
 	tests/train.sh
 
-# What PyTorch computed, and the script that asked it.
+# What PyTorch and Keras computed, and the scripts that asked them.
 EXTRA_DIST += \
 	tests/golden/alexnet-caffe.safetensors \
 	tests/golden/alexnet-torch.safetensors \
 	tests/golden/alexnet.safetensors \
 	tests/golden/explain.safetensors \
+	tests/golden/keras3-in.npy \
+	tests/golden/keras3-out.npy \
+	tests/golden/keras3.weights.h5.gz \
 	tests/golden/make_explain.py \
 	tests/golden/make_golden.py \
+	tests/golden/make_keras.py \
 	tests/golden/make_npz.py \
 	tests/golden/optim.safetensors \
 	tests/golden/resnet50v2-48x3.safetensors \
@@ -158,7 +165,7 @@ AM_TESTS_ENVIRONMENT = \
 	export LSAN_OPTIONS; AWK='$(AWK)'; export AWK;
 
 clean-local:
-	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/export.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
+	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/export.tmp tests/keras.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
 		tests/report.tmp tests/tensorboard.tmp tests/train.tmp
 
 # The whole suite on a second OpenCL implementation.
