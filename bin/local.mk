@@ -39,6 +39,8 @@ bin_libfer_la_SOURCES = \
 	bin/kfold.c bin/kfold.h \
 	bin/layers.c bin/layers.h \
 	bin/lines.c bin/lines.h \
+	bin/measure.c bin/measure.h \
+	bin/measure_print.c \
 	bin/metrics.c bin/metrics.h \
 	bin/model_options.c bin/model_options.h \
 	bin/network.c bin/network.h \
@@ -79,6 +81,7 @@ bin_libfer_la_SOURCES = \
 	bin/tensorboard.c bin/tensorboard.h \
 	bin/train.c bin/train.h \
 	bin/train_options.c bin/train_options.h \
+	bin/trial.c bin/trial.h \
 	bin/weights.c bin/weights.h \
 	bin/weights_h5.c \
 	bin/weights_npz.c \
@@ -88,6 +91,7 @@ bin_libfer_la_LIBADD = $(HDF5_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm
 
 # A program NAME: bin/NAME here, and a line bin_NAME_LDADD with the dash of NAME an underscore.
 bin_PROGRAMS += \
+	bin/fer-bench \
 	bin/fer-compare \
 	bin/fer-data \
 	bin/fer-devices \
@@ -98,6 +102,7 @@ bin_PROGRAMS += \
 	bin/fer-report \
 	bin/fer-train
 program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la
+bin_fer_bench_LDADD = $(program_libs)
 bin_fer_compare_LDADD = $(program_libs)
 bin_fer_data_LDADD = bin/libfer.la
 bin_fer_devices_LDADD = $(program_libs)

@@ -1,5 +1,6 @@
 # A man page for each program; tests/manpages.sh compares its options with --help.
 dist_man_MANS = \
+	doc/fer-bench.1 \
 	doc/fer-compare.1 \
 	doc/fer-data.1 \
 	doc/fer-devices.1 \

@@ -283,7 +283,8 @@ void cg_plan_dump(const cg_plan *p, FILE *f);
 cg_status cg_plan_profile(cg_plan *p);
 /* What is known of launch i of cg_plan_launches. Texts belong to the plan. */
 typedef struct cg_launch {
-	const char *op, *kernel, *name;	/* operation and name of its tensor */
+	int node;			/* number of its tensor in the graph */
+	const char *op, *kernel, *name;	/* operation, and name of the tensor */
 	char shapes[256];		/* "64x44x44x1 3x3x1x32 > 64x44x44x32": sources, result */
 	double flops;			/* as cg_plan_flops counts */
 	double bytes;			/* of all tensors named, scratch too; twice what is updated */

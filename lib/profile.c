@@ -143,7 +143,8 @@ static void shapes_text(const cg_tensor *y, char *text, size_t size)
 cg_launch cg_plan_launch(const cg_plan *p, int i)
 {
 	const struct cg__launch *l = &p->launch[i];
-	cg_launch info = { .op = l->node->op->name,
+	cg_launch info = { .node = l->node->id,
+		.op = l->node->op->name,
 		.kernel = l->name,
 		.name = l->node->name,
 		.flops = l->flops,

@@ -51,6 +51,8 @@ bin/gallery
 bin/page
 bin/train
 bin/model_options
+bin/trial
+bin/measure
 bin/train_options
 bin/*
 '

@@ -56,6 +56,7 @@ tests_libtest_la_SOURCES = \
 check_PROGRAMS += $(ops_programs) $(unit_programs)
 tests_test_bench_SOURCES = tests/test_bench.c bench/floor.c bench/table.c
 TESTS += $(unit_programs) $(ops_scripts) \
+	tests/bench.sh \
 	tests/bootstrap.sh \
 	tests/data.sh \
 	tests/devices.sh \
@@ -81,6 +82,7 @@ ops_scripts = \
 	tests/ops-gpu-own.sh
 
 EXTRA_DIST += $(ops_scripts) \
+	tests/bench.sh \
 	tests/bootstrap.sh \
 	tests/check.sh \
 	tests/check_export.py \
@@ -166,7 +168,7 @@ AM_TESTS_ENVIRONMENT = \
 
 clean-local:
 	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/export.tmp tests/keras.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
-		tests/report.tmp tests/tensorboard.tmp tests/train.tmp
+		tests/report.tmp tests/tensorboard.tmp tests/train.tmp tests/bench.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
