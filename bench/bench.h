@@ -10,6 +10,7 @@
  *	split.c		the time of a step in products and in the rest
  *	product.c	matrix products and convolutions, forward and both gradients
  *	step.c		whole training steps and inference of models
+ *	child.c		memory of a step and start of a process, measured in one of its own
  *	peer.c		the child process bench/peer_torch.py
  */
 #ifndef BENCH_H
@@ -20,7 +21,7 @@
 
 #include "clgrad.h"
 
-enum { BENCH_ROWS = 256, BENCH_TEXT = 96, MAX_ROUNDS = 64 };
+enum { BENCH_ROWS = 256, BENCH_TEXT = 96, BENCH_COMMAND = 2048, MAX_ROUNDS = 64 };
 
 /* Something measured and what it must not be less than (or at most). NaN: not measured; bar 0: none. */
 struct goal {
@@ -45,6 +46,8 @@ struct row {
 struct bench {
 	cg_ctx *ctx;
 	struct peer *peer; /* NULL: no PyTorch here */
+	const char *python;
+	char script[512];
 	int rounds;
 	bool profile; /* of steps, to stderr */
 	struct row row[BENCH_ROWS];
@@ -148,6 +151,20 @@ extern const char *const kind_names[KINDS];
 bool step_run(struct bench *b, const struct step *s, enum kind kind, struct row *row,
 	struct split *split);
 
+/* Makes the model and its plan and takes `runs` training steps, waiting for the last. */
+bool step_once(cg_ctx *ctx, const struct step *s, int runs);
+
+/* ---- child.c --------------------------------------------------------------------------------- */
+
+/* The program as a child: "memory:vgg" or "start:vgg"; the exit status. */
+int child_main(cg_ctx *ctx, const char *what);
+/* Bytes by which a process grows that takes training steps; NaN: it failed. */
+double child_memory(const struct bench *b, const struct step *s);
+double peer_memory(const struct bench *b, const struct step *s);
+/* Seconds from starting a process to the end of its first training step: with empty caches, and with those that it
+ * left, the median of n; false if it failed. */
+bool child_start(const struct step *s, int n, double *cold, double *warm);
+
 /* ---- cases.c --------------------------------------------------------------------------------- */
 
 extern const struct product gemms[], convs[];
@@ -156,6 +173,8 @@ extern const int gemm_count, conv_count, step_count;
 
 /* Bars: shares of the measured peak; PyTorch's time / ours; share of a step's floor. */
 extern const double gemm_bar, gemm_dw_bar, filter_bar, step_bar, floor_bar, rest_bar;
+/* Limits: memory of a step / PyTorch's; seconds of a cold and a warm start. */
+extern const double memory_bar, cold_bar, warm_bar;
 
 /* ---- peer.c ---------------------------------------------------------------------------------- */
 

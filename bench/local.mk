@@ -6,6 +6,7 @@ bench_bench_SOURCES = \
 	bench/bench.c bench/bench.h \
 	bench/cases.c \
 	bench/ceiling.c \
+	bench/child.c \
 	bench/floor.c \
 	bench/peer.c \
 	bench/product.c \

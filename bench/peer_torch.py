@@ -4,6 +4,8 @@
     peer_torch.py ROW...      time each row, print `row<TAB>seconds<TAB>how`
     peer_torch.py --serve     read `N row` lines, time N iterations of the row, answer each with one such
                               line: bench.c alternates between this process and its own work
+    peer_torch.py --memory ROW  by how many bytes a process grows at its peak that does the row three times: the
+                              least of its variants, each in a process of its own
     peer_torch.py --list      the training and inference rows
 
 Rows:
@@ -20,6 +22,7 @@ The seconds are the median of the iterations; preparing and warming up are not c
 """
 import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -157,12 +160,46 @@ def serve(try_compile):
         print(row, f"{seconds(run, int(n)):.6e}", how, sep="\t", flush=True)
 
 
+def status_bytes(name):
+    with open("/proc/self/status") as f:
+        return next(1024 * int(line.split()[1]) for line in f if line.startswith(name))
+
+
+def memory_of(row, how):
+    """Peak resident memory since before the model was made; imports are not counted."""
+    with open("/proc/self/clear_refs", "w") as f:
+        f.write("5")  # VmHWM starts again
+    before = status_bytes("VmRSS:")
+    run = variants(row, False)[how]()
+    for _ in range(3):
+        run()
+    return status_bytes("VmHWM:") - before
+
+
+def memory(row):
+    """For-each Adam makes temporaries of all weights: it is tried only where nothing else runs."""
+    names = sorted(variants(row, False), key=lambda how: "foreach" in how)
+    sizes = []
+    for how in names:
+        if sizes and "foreach" in how:
+            break
+        child = subprocess.run([sys.executable, "-B", __file__, "--memory-of", row, how], text=True,
+                               stdout=subprocess.PIPE)
+        if child.returncode == 0:
+            sizes.append(int(child.stdout))
+    return min(sizes)
+
+
 def main():
     args = sys.argv[1:]
     try_compile = "--compile" in args
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     if "--list" in args:
         print(*[f"{kind} {name}" for name in MODELS for kind in ("train", "infer", "latency")], sep="\n")
+    elif args[:1] == ["--memory"]:
+        print(memory(args[1]))
+    elif args[:1] == ["--memory-of"]:
+        print(memory_of(*args[1:]))
     elif "--serve" in args:
         print("version", torch.__version__, f"{torch.get_num_threads()} threads", sep="\t", flush=True)
         serve(try_compile)

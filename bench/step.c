@@ -193,3 +193,16 @@ bool step_run(
 	trial_free(&t);
 	return good;
 }
+
+bool step_once(cg_ctx *ctx, const struct step *s, int runs)
+{
+	struct bench b = { .ctx = ctx };
+	struct trial t = { .b = &b, .s = s, .kind = TRAIN, .batch = s->batch };
+	bool good = configure(&t) && make_batch(&t) && describe(&t);
+
+	for (int i = 0; good && i < runs; i++)
+		good = run(&t) == CG_OK;
+	good = good && isfinite(mean_output(&t));
+	trial_free(&t);
+	return good;
+}
