@@ -19,6 +19,10 @@ const struct product gemms[] = {
 	GEMM(592, 768, 768),
 	GEMM(592, 768, 3072),
 	GEMM(592, 3072, 768),
+	GEMM(1184, 192, 192),
+	GEMM(1184, 192, 576),
+	GEMM(1184, 192, 768),
+	GEMM(1184, 768, 192),
 };
 const int gemm_count = COUNT(gemms);
 

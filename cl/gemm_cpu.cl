@@ -15,7 +15,7 @@
 #define MB_TN 192 /* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
 
 /* Few rows do not repay a copy of B, where its rows lie close and the panel is larger than the first cache. */
-#define DIRECT_ROWS 300
+#define DIRECT_ROWS 600
 #define DIRECT_LDB 768
 #define DIRECT_K 128
 

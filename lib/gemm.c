@@ -3,6 +3,7 @@
 #include "ctx.h"
 
 #include <clblast_c.h>
+#include <math.h>
 #include <stdlib.h>
 
 cg_status cg__gemm_open(cg_ctx *ctx)
@@ -56,17 +57,15 @@ const char *cg__gemm_error_name(int code)
 		return #name;
 		CLBLAST_LIST(X)
 #undef X
-	default:
-		return cg__cl_error_name(code); /* shared with OpenCL */
+	default: return cg__cl_error_name(code); /* shared with OpenCL */
 	}
 }
 
 static cg_status fail_clblast(cg_ctx *ctx, const struct cg__gemm *g, int code)
 {
-	return cg__fail(ctx, CG_ERR_GEMM,
-		"gemm: CLBlast, %lldx%lldx%lld, batch of %lld: %s (%d)", (long long)g->M,
-		(long long)g->N, (long long)g->K, (long long)g->batch, cg__gemm_error_name(code),
-		code);
+	return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast, %lldx%lldx%lld, batch of %lld: %s (%d)",
+		(long long)g->M, (long long)g->N, (long long)g->K, (long long)g->batch,
+		cg__gemm_error_name(code), code);
 }
 
 struct blob {
@@ -178,6 +177,9 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
 
 /* KC, KC_TN, PANELS, MB_TN of gemm_cpu.cl */
 enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192 };
+/* What else takes as long as multiply-adds do: copying an element of B as COPY_ROWS of them, reading one of A' first
+ * as READ_COLUMNS, writing and adding up one of a part of C as SUM_PART, a launch LAUNCH. Measured with AVX-512. */
+enum { COPY_ROWS = 32, READ_COLUMNS = 24, SUM_PART = 48, LAUNCH = 1600000 };
 
 static int64_t up(int64_t n, int64_t d)
 {
@@ -201,12 +203,31 @@ struct cg__tile cg__tile_of(const struct cg__emit *e, int64_t N)
 	return (struct cg__tile){ 6, cols, NULL };
 }
 
+/* How long `items` alike ones take, in units of one: at the end some threads may wait. */
+static double rounds(const struct cg__emit *e, int64_t items)
+{
+	return (double)up(items, cg__compute_units(e)) + .25;
+}
+
 int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels)
 {
 	const int64_t items = up(4 * cg__compute_units(e), panels);
-
 	/* an item copies its part of B: that pays from some 24 rows on */
-	return up(up(rows, clamped(items, up(rows, 600), up(rows, 24))), t.rows) * t.rows;
+	const int64_t least = clamped(items, up(rows, 600), up(rows, 24));
+	int64_t best = rows;
+	double lowest = INFINITY;
+
+	for (int64_t n = least; n <= 2 * least; n++) {
+		const int64_t block = up(up(rows, n), t.rows) * t.rows;
+		const double cost =
+			rounds(e, panels * up(rows, block)) * (double)(block + COPY_ROWS / 2);
+
+		if (cost < lowest) {
+			lowest = cost;
+			best = block;
+		}
+	}
+	return best;
 }
 
 /* A piece of the reduction: about equal ones, whole vectors. */
@@ -233,20 +254,62 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
 		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
 }
 
-static cg_status emit_cpu_tn(struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c,
-	int64_t piece, int64_t parts)
-{
-	const struct cg__tile t = cg__tile_of(e, g->N);
-	const int64_t down = up(up(g->M, up(g->M, ROWS_TN)), t.rows) * t.rows;
-	const int64_t blocks = up(g->M, down), panels = up(g->N, t.cols);
-	const bool copy = g->lda > 1024; /* a page */
-	const int64_t kc = block_of(piece, BLOCK_TN), wide = clamped(PANELS / kc, 1, 32);
-	const int64_t together = clamped(panels * blocks / 16, 1, copy && wide < 4 ? 4 : wide);
+/* How A' B is divided: `parts` pieces of K, blocks of rows and of columns. */
+struct division {
+	int64_t piece, parts, rows, cols;
+};
 
-	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_tn",
-		cg__range_3d((size_t)up(panels, together), (size_t)blocks,
-			(size_t)(parts > 1 ? parts : g->batch), 1, 1, 1),
-		PRODUCT(g, c), INT(down), INT(kc), INT(piece), INT(copy), INT(together * t.cols));
+static double cost_of(const struct cg__emit *e, const struct cg__gemm *g, struct division d)
+{
+	const int64_t items = up(g->M, d.rows) * up(g->N, d.cols) * d.parts * g->batch;
+	const double item = (double)d.piece *
+		(double)(d.rows * d.cols + COPY_ROWS * d.cols + READ_COLUMNS * d.rows);
+	const double sum = (double)(d.parts * g->M * g->N * SUM_PART) / cg__compute_units(e);
+
+	return rounds(e, items) * item + (d.parts > 1 ? LAUNCH + sum : 0);
+}
+
+static struct division try_blocks(const struct cg__emit *e, const struct cg__gemm *g,
+	struct cg__tile t, struct division best, int64_t parts)
+{
+	const int64_t piece = parts > 1 ? up(up(g->K, parts), 16) * 16 : g->K;
+	const int64_t wide = clamped(PANELS / block_of(piece, BLOCK_TN), 1, up(g->N, t.cols));
+	const int64_t least = up(g->M, ROWS_TN);
+
+	for (int64_t n = least; n <= 2 * least; n++)
+		for (int64_t panels = 1; panels <= wide; panels++) {
+			struct division d = { piece, up(g->K, piece),
+				up(up(g->M, n), t.rows) * t.rows, panels * t.cols };
+
+			if (best.piece == 0 || cost_of(e, g, d) < cost_of(e, g, best))
+				best = d;
+		}
+	return best;
+}
+
+/* Of one product a long K may be cut. The division, and with it the result's last bits, is a function of the shape and
+ * of the number of compute units. */
+static struct division divide(const struct cg__emit *e, const struct cg__gemm *g)
+{
+	const bool whole = g->batch > 1 || g->bias || g->act != CG__ACT_NONE;
+	const int64_t most = whole ? 1 : clamped(g->K / 256, 1, 32);
+	struct division best = { 0 };
+
+	for (int64_t parts = 1; parts <= most; parts++)
+		best = try_blocks(e, g, cg__tile_of(e, g->N), best, parts);
+	return best;
+}
+
+static cg_status emit_cpu_tn(
+	struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c, struct division d)
+{
+	const bool copy = g->lda > 1024; /* a page */
+
+	return CG__LAUNCH(e, "gemm_cpu", cg__tile_of(e, g->N).options, "gemm_tn",
+		cg__range_3d((size_t)up(g->N, d.cols), (size_t)up(g->M, d.rows),
+			(size_t)(d.parts > 1 ? d.parts : g->batch), 1, 1, 1),
+		PRODUCT(g, c), INT(d.rows), INT(block_of(d.piece, BLOCK_TN)), INT(d.piece),
+		INT(copy), INT(d.cols));
 }
 
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
@@ -256,40 +319,34 @@ cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts
 		INT(c_offset), INT(ldc), INT(beta), INT(M), INT(N), INT(parts));
 }
 
-/* A' B of a long reduction and few tiles is cut in parts of K, a function of the shape alone. */
-static cg_status emit_cpu_parts(
-	struct cg__emit *e, const struct cg__gemm *g, int64_t piece, int64_t parts)
+static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, struct division d)
 {
-	cg_tensor *part = cg__temp(e, CG_FLOAT32, parts * g->M * g->N);
+	cg_tensor *part = cg__temp(e, CG_FLOAT32, d.parts * g->M * g->N);
 	struct cg__gemm f = *g;
 
 	if (part == NULL)
 		return CG_ERR_HOST_MEMORY;
-	f.a_stride = piece * g->lda;
-	f.b_stride = g->trans_b ? piece : piece * g->ldb;
+	f.a_stride = d.piece * g->lda;
+	f.b_stride = g->trans_b ? d.piece : d.piece * g->ldb;
 	f.c_stride = g->M * g->N;
 	f.c_offset = 0;
 	f.ldc = g->N;
 	f.beta = 0;
-	TRY(emit_cpu_tn(e, &f, OUT(part), piece, parts));
+	TRY(emit_cpu_tn(e, &f, OUT(part), d));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
 	return cg__sum_parts(
-		e, part, parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
+		e, part, d.parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
 }
 
 static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g)
 {
-	const int64_t tiles = up(g->M, ROWS_TN) * up(g->N, 64);
-	int64_t parts = 1, piece = g->K;
+	struct division d = { 0 };
 
-	if (g->trans_a && g->batch == 1 && g->bias == NULL && g->act == CG__ACT_NONE)
-		parts = clamped(up(32, tiles), 1, clamped(g->K / 256, 1, 32));
-	if (parts > 1)
-		piece = up(up(g->K, parts), 16) * 16;
-	parts = up(g->K, piece);
-	if (parts > 1)
-		return emit_cpu_parts(e, g, piece, parts);
-	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), piece, 1) : emit_cpu_nx(e, g));
+	if (g->trans_a)
+		d = divide(e, g);
+	if (d.parts > 1)
+		return emit_cpu_parts(e, g, d);
+	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), d) : emit_cpu_nx(e, g));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return CG_OK;
 }
