@@ -1,7 +1,6 @@
 """The models of models/*.c written in PyTorch, with the same parameter names: what the golden tests and
 the benchmark compare with."""
 import torch
-import torch
 from torch import nn
 from torch.nn import functional as F
 
