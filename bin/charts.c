@@ -173,6 +173,60 @@ void charts_curves(FILE *out, const struct report_epoch *epoch, int n)
 	svg_end(out);
 }
 
+static void fold_curve(FILE *out, const struct svg_axis *x, const struct svg_axis *y,
+	const struct report_epochs *f, const char *classes)
+{
+	double *xs = calloc((size_t)f->n * 2 + 1, sizeof(*xs)), *ys = xs + f->n;
+	char dot[48];
+	int best = -1;
+
+	for (int i = 0; xs && i < f->n; i++) {
+		xs[i] = f->row[i].epoch;
+		ys[i] = isfinite(f->row[i].val_acc) ? 100 * f->row[i].val_acc : NAN;
+		best = f->row[i].best ? i : best;
+	}
+	if (xs)
+		svg_curve(out, x, y, xs, ys, f->n, classes);
+	snprintf(dot, sizeof(dot), "hollow %s", classes);
+	if (xs && best >= 0)
+		svg_dot(out, svg_at(x, xs[best]), svg_at(y, ys[best]), 4, dot, NULL);
+	free(xs);
+}
+
+void charts_folds(FILE *out, const struct report_epochs *fold, int k)
+{
+	struct svg_axis x = { .from = 56, .to = WIDTH - 16, .label = "epoch", .format = "%.0f" };
+	struct svg_axis y = { .low = 100, .from = 262, .to = 62, .format = "%.0f",
+		.label = "accuracy (%)" };
+	char classes[32];
+
+	x.low = 1;
+	x.high = 2;
+	for (int i = 0; i < k; i++)
+		for (int j = 0; j < fold[i].n; j++) {
+			double v = 100 * fold[i].row[j].val_acc;
+
+			x.high = fmax(x.high, fold[i].row[j].epoch);
+			y.low = isfinite(v) ? fmin(y.low, v) : y.low;
+			y.high = isfinite(v) ? fmax(y.high, v) : y.high;
+		}
+	y.step = y.high > y.low ? fmax(1, svg_step(y.low, y.high, 5)) : 1;
+	y.low = floor(y.low / y.step) * y.step;
+	y.high = fmax(ceil(y.high / y.step) * y.step, y.low + y.step);
+	x.step = fmax(1, svg_step(x.low, x.high, 8));
+	svg_begin(out, WIDTH, 306, "Learning curves of the folds",
+		"Accuracy on the rows that choose the epoch, by epoch, a curve for each fold; "
+		"circles: the epoch that was chosen.");
+	for (int i = 0; i < k && i < SVG_SERIES; i++) {
+		svg_line(out, 56 + 56 * i, 42, 76 + 56 * i, 42, series(classes, "curve", i));
+		svg_text(out, 82 + 56 * i, 46, "start small", "%d", i + 1);
+	}
+	svg_axes(out, &x, &y);
+	for (int i = 0; i < k; i++)
+		fold_curve(out, &x, &y, &fold[i], series(classes, "", i));
+	svg_end(out);
+}
+
 /* --- confusion --- */
 
 static void confusion_cell(FILE *out, const struct metrics *m, const char *const *names, int i,

@@ -22,6 +22,9 @@ void charts_classes(FILE *out, const struct charts_classes *c);
 /* Loss and accuracy of training and validation by epoch, the best epoch marked. */
 void charts_curves(FILE *out, const struct report_epoch *epoch, int n);
 
+/* Accuracy of validation by epoch, a curve for each fold of a cross-validation, the best epochs marked. */
+void charts_folds(FILE *out, const struct report_epochs *fold, int k);
+
 /* Rows of the confusion matrix in percent, with the counts. */
 void charts_confusion(FILE *out, const struct metrics *m, const char *const *names);
 

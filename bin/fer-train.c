@@ -435,6 +435,9 @@ static int train_folds(struct job *j)
 	if (status < 0)
 		status = kfold_conclude(j->cli, j->dir, &j->data, &j->folds, j->model->name,
 					format(j));
+	if (status == CLI_OK)
+		status = page_save_run(j->cli, j->dir, cli_flag(j->cli, "pictures") ? &j->data : NULL, NULL,
+				       NULL);
 	return status < 0 ? CLI_OK : status;
 }
 

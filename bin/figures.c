@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "evaluate.h"
+#include "readback.h"
 
 static FILE *open_part(const char *dir, const char *name, const char *part, char path[RUNDIR_PATH])
 {
@@ -59,21 +60,31 @@ int figures_count(struct charts_classes *c, const struct dataset *d)
 	return 0;
 }
 
-int figures_run(const char *dir, const struct dataset *d, char path[RUNDIR_PATH])
+static int draw_curves(const char *dir, char path[RUNDIR_PATH])
 {
 	struct report_epoch *epoch;
-	struct charts_classes classes;
+	struct report_epochs *folds;
 	int n = report_summary_read(rundir_path(path, dir, "summary.csv"), &epoch), failed = 0;
+	int k = readback_folds(dir, &folds);
+	FILE *out = n > 0 || k > 0 ? open_part(dir, "curves", NULL, path) : NULL;
+
+	if (out && n > 0)
+		charts_curves(out, epoch, n);
+	else if (out)
+		charts_folds(out, folds, k);
+	if (n > 0 || k > 0)
+		failed = !out || finish(out, 0);
+	free(epoch);
+	readback_folds_free(folds, k);
+	return failed;
+}
+
+int figures_run(const char *dir, const struct dataset *d, char path[RUNDIR_PATH])
+{
+	struct charts_classes classes;
 	FILE *out;
 
-	if (n > 0) {
-		out = open_part(dir, "curves", NULL, path);
-		if (out)
-			charts_curves(out, epoch, n);
-		failed = !out || finish(out, 0);
-	}
-	free(epoch);
-	if (failed || figures_count(&classes, d) || !(out = open_part(dir, "classes", NULL, path)))
+	if (draw_curves(dir, path) || figures_count(&classes, d) || !(out = open_part(dir, "classes", NULL, path)))
 		return -1;
 	charts_classes(out, &classes);
 	return finish(out, 0);

@@ -13,7 +13,7 @@
 int figures_evaluation(const char *dir, const char *part, const struct metrics *m, const double *p,
 		       const struct dataset *d, const struct data_rows *rows, char path[RUNDIR_PATH]);
 
-/* DIR/curves.svg from DIR/summary.csv, and DIR/classes.svg. */
+/* DIR/curves.svg from DIR/summary.csv, or from those of the folds in it, and DIR/classes.svg. */
 int figures_run(const char *dir, const struct dataset *d, char path[RUNDIR_PATH]);
 
 /* Rows of each class. 0, or -1 where memory is short. */

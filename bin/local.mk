@@ -54,6 +54,7 @@ bin_libfer_la_SOURCES = \
 	bin/picture_png.c \
 	bin/overlay.c bin/overlay.h \
 	bin/page.c bin/page.h \
+	bin/page_folds.c \
 	bin/page_save.c \
 	bin/page_tables.c \
 	bin/png_write.c bin/png_write.h \

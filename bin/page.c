@@ -139,6 +139,11 @@ static int figures(FILE *out, const struct run *r)
 		charts_curves(out, r->epoch, r->epochs);
 		fputs("</div>\n", out);
 	}
+	if (r->folds) {
+		fputs("<div>", out);
+		charts_folds(out, r->fold, r->folds);
+		fputs("</div>\n", out);
+	}
 	fputs("<div>", out);
 	charts_confusion(out, &r->all, r->names);
 	fputs("</div>\n<div>", out);
@@ -261,6 +266,7 @@ static int section(FILE *out, const struct page_run *p, int number, bool alone)
 	if (!alone)
 		page__element(out, "h2", "%s", p->run.name);
 	facts(out, &p->run);
+	page__folds(out, &p->run);
 	failed = figures(out, &p->run);
 	fputs("<div class=\"tables\">\n", out);
 	page__measures(out, &p->run);

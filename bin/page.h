@@ -20,7 +20,7 @@ int page_write(FILE *out, const struct page_run *runs, int n);
 int page_save(const struct cli *c, const char *path, const struct page_run *runs, int n);
 
 /* DIR/report.html of the run in DIR; d, network and images (of d, on the device) for its pictures, or d NULL:
- * none. -1, or the exit code after a message. */
+ * none. Without a network there are mistakes, but no maps. -1, or the exit code after a message. */
 int page_save_run(const struct cli *c, const char *dir, const struct dataset *d,
 		  const struct network *network, cg_array *images);
 
@@ -38,6 +38,8 @@ void page__paper(FILE *out, const struct page_run *runs, int n);
 /* All measures, and those of each class. */
 void page__measures(FILE *out, const struct run *r);
 void page__classes(FILE *out, const struct run *r);
+/* kfold.csv, where the run is a cross-validation. */
+void page__folds(FILE *out, const struct run *r);
 /* The accuracy that the paper claims for a model, NaN if none. */
 double page__claim(const char *model);
 

@@ -34,7 +34,7 @@ int page_save_run(const struct cli *c, const char *dir, const struct dataset *d,
 
 	if (status < 0 && d && gallery_choose(&p.gallery, &p.run, d))
 		status = cli_fail(c, CLI_RUNTIME, "out of memory");
-	if (status < 0 && d)
+	if (status < 0 && d && network)
 		status = gallery_explain(&p.gallery, c, &p.run, network, images);
 	if (status < 0)
 		status = page_save(c, rundir_path(path, dir, "report.html"), &p, 1);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lines.h"
+#include "rundir.h"
 
 /* --- predictions.csv --- */
 
@@ -322,4 +323,33 @@ bool json_lookup(const char *path, const char *object, const char *key, char *va
 	}
 	free(text);
 	return at != NULL;
+}
+
+int readback_folds(const char *dir, struct report_epochs **folds)
+{
+	char folder[RUNDIR_PATH], path[RUNDIR_PATH];
+	int k = 0;
+
+	*folds = NULL;
+	for (;; k++) {
+		struct report_epoch *row;
+		int n = report_summary_read(
+			rundir_path(path, rundir_fold(folder, dir, k + 1), "summary.csv"), &row);
+		struct report_epochs *more =
+			n < 0 ? NULL : realloc(*folds, (size_t)(k + 1) * sizeof(*more));
+
+		if (!more) {
+			free(row);
+			return k;
+		}
+		*folds = more;
+		more[k] = (struct report_epochs){ row, n };
+	}
+}
+
+void readback_folds_free(struct report_epochs *folds, int k)
+{
+	for (int i = 0; i < k; i++)
+		free(folds[i].row);
+	free(folds);
 }

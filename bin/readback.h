@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "metrics.h"
+#include "report.h"
 
 enum { READBACK_NAME = 64, READBACK_ERROR = 512 };
 
@@ -58,6 +59,11 @@ struct run_summary {
 
 /* 0, or -1 where the file is missing or has no row. */
 int run_summary_read(struct run_summary *s, const char *path);
+
+/* The epochs of DIR/fold1, fold2 .. of a cross-validation into *folds. How many folds: 0 where there are none, or no
+ * memory. */
+int readback_folds(const char *dir, struct report_epochs **folds);
+void readback_folds_free(struct report_epochs *folds, int k);
 
 /*
  * The first value of a key in a JSON file of ours, without quotes; within the first object called

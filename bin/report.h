@@ -28,6 +28,12 @@ struct report_epoch {
 	double elapsed_seconds;	/* of the whole run, over all resumes */
 };
 
+/* The epochs of one of several runs. */
+struct report_epochs {
+	struct report_epoch *row;	/* [n] */
+	int n;
+};
+
 struct report_summary {
 	FILE *file;
 };

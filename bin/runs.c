@@ -151,6 +151,8 @@ int run_read(struct run *r, const struct cli *c, const char *dir)
 	read_facts(r);
 	r->epochs = report_summary_read(rundir_path(path, r->dir, "summary.csv"), &r->epoch);
 	r->epochs = r->epochs < 0 ? 0 : r->epochs;
+	r->kfold = run_file(r, "kfold.csv");
+	r->folds = r->kfold ? readback_folds(r->dir, &r->fold) : 0;
 	r->options = run_file(r, "args.ini");
 	return measure(r) ? cli_fail(c, CLI_RUNTIME, "out of memory") : -1;
 }
@@ -159,6 +161,8 @@ void run_free(struct run *r)
 {
 	predictions_free(&r->predictions);
 	free(r->epoch);
+	readback_folds_free(r->fold, r->folds);
+	free(r->kfold);
 	free(r->options);
 	*r = (struct run){ 0 };
 }

@@ -24,6 +24,9 @@ struct run {
 	struct metrics_bootstrap bootstrap;	/* of all */
 	struct report_epoch *epoch;		/* [epochs]; none of an evaluation */
 	int epochs;
+	struct report_epochs *fold;		/* [folds]; of a cross-validation */
+	int folds;
+	char *kfold;				/* kfold.csv, or NULL */
 	char *options;				/* args.ini, or NULL */
 };
 

@@ -48,17 +48,30 @@ vgg="-m vgg --width 4 -b 8 -d synth:210 -e 2 --split kfold --kfold 3 --progress 
 run $train $vgg -o $dir/whole
 check "three folds end with 0" [ $status -eq 0 ]
 for file in args.ini env.json train.log kfold.csv metrics.json predictions.csv confusion.csv \
-	fold1/best.safetensors fold2/last.safetensors fold3/summary.csv fold3/metrics.json; do
+	report.html curves.svg confusion.svg roc.svg reliability.svg classes.svg fold1/best.safetensors fold2/last.safetensors fold3/summary.csv fold3/metrics.json; do
 	check "they leave $file" [ -s $dir/whole/$file ]
 done
 check "kfold.csv has a row a fold, mean and sd" [ "$(wc -l <$dir/whole/kfold.csv)" -eq 6 ]
 check "mean and sd are those of the folds" mean_and_sd $dir/whole/kfold.csv
+check "stdout has mean and sd" grep -q '^sd ' $dir/out
+in_report() {	# is each row of kfold.csv in the report, accuracy in percent?
+	while IFS=, read -r name trained rows epoch epochs val_acc accuracy rest; do
+		[ "$name" = fold ] || grep -A 6 -F "<tr><td>$name</td>" "$1/report.html" |
+			grep -qF "<td>$(${AWK:-awk} "BEGIN { printf \"%.2f\", 100 * $accuracy }")</td>" || return 1
+	done <"$1/kfold.csv"
+}
+check "the report has each fold, mean and sd" in_report $dir/whole
+check "and a curve for each fold, and its key" [ "$(grep -c '^<path .*class="curve *c' $dir/whole/curves.svg)" -eq 6 ]
+cp $dir/whole/report.html $dir/before
+run bin/fer-report $dir/whole
+check "fer-report makes the same of the folder" cmp -s $dir/whole/report.html $dir/before
+run bin/fer-compare $dir/whole $dir/whole --format csv
+check "fer-compare reads it" grep -q 'Training in 3 folds' $dir/out
 rows_of $dir/whole/fold?/predictions.csv >$dir/rows
 check "each training row is held out once" \
 	eval '[ $(wc -l <$dir/rows) -eq 210 ] && [ $(uniq $dir/rows | wc -l) -eq 210 ]'
 rows_of $dir/whole/predictions.csv >$dir/a
 check "all of them together are in predictions.csv" cmp -s $dir/rows $dir/a
-check "stdout has mean and sd" grep -q '^sd ' $dir/out
 
 # Interrupted in the second fold, in mid-epoch if it can be.
 for pause in .01 .02 .04 .08 .16 .32; do

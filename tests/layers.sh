@@ -45,7 +45,8 @@ bin/infer bin/step bin/checkpoint bin/layers bin/explain bin/rates
 bin/report bin/svg bin/overlay
 bin/charts
 bin/rundir bin/evaluate bin/source bin/agreement bin/rework
-bin/readback bin/tensorboard bin/folds bin/figures bin/predict
+bin/readback bin/tensorboard bin/folds bin/predict
+bin/figures
 bin/kfold bin/runs
 bin/gallery
 bin/page
