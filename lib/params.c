@@ -237,23 +237,6 @@ int64_t cg_params_size(const cg_params *p, bool trainable_only)
 
 /* ---- initial values -------------------------------------------------------------------------- */
 
-/* The same Philox4x32-10 as in common.cl. */
-static void philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4])
-{
-	uint32_t k0 = key[0], k1 = key[1];
-
-	memcpy(out, counter, 4 * sizeof(*out));
-	for (int i = 0; i < 10; i++) {
-		uint64_t a = (uint64_t)0xD2511F53u * out[0], b = (uint64_t)0xCD9E8D57u * out[2];
-		uint32_t next[4] = { (uint32_t)(b >> 32) ^ out[1] ^ k0, (uint32_t)b,
-			(uint32_t)(a >> 32) ^ out[3] ^ k1, (uint32_t)a };
-
-		memcpy(out, next, sizeof(next));
-		k0 += 0x9E3779B9u;
-		k1 += 0xBB67AE85u;
-	}
-}
-
 static uint64_t hash_name(const char *name)
 {
 	uint64_t h = 14695981039346656037u;
@@ -263,19 +246,52 @@ static uint64_t hash_name(const char *name)
 	return h;
 }
 
+/* AHEAD calls are drawn at once: their ten rounds do not wait for each other. */
+enum { AHEAD = 32 };
+
 struct draw {
 	uint32_t key[2], counter[4];
+	uint32_t first[AHEAD], second[AHEAD];
+	int left;
 };
 
-/* Two uniforms, the first in (0,1], the second in [0,1). */
-static void uniforms(struct draw *d, double u[2])
+/* The first two words of the same Philox4x32-10 as in common.cl, for counter[0] and those that follow. */
+static void philox(struct draw *d)
 {
-	uint32_t r[4];
+	uint32_t k0 = d->key[0], k1 = d->key[1], x[AHEAD], y[AHEAD], z[AHEAD], w[AHEAD];
 
-	philox(d->key, d->counter, r);
-	d->counter[0]++;
-	u[0] = (r[0] + 1.0) / 4294967296.0;
-	u[1] = r[1] / 4294967296.0;
+	for (uint32_t i = 0; i < AHEAD; i++) {
+		x[i] = d->counter[0] + i;
+		y[i] = d->counter[1];
+		z[i] = d->counter[2];
+		w[i] = d->counter[3];
+	}
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < AHEAD; i++) {
+			uint64_t a = (uint64_t)0xD2511F53u * x[i], b = (uint64_t)0xCD9E8D57u * z[i];
+
+			x[i] = (uint32_t)(b >> 32) ^ y[i] ^ k0;
+			y[i] = (uint32_t)b;
+			z[i] = (uint32_t)(a >> 32) ^ w[i] ^ k1;
+			w[i] = (uint32_t)a;
+		}
+		k0 += 0x9E3779B9u;
+		k1 += 0xBB67AE85u;
+	}
+	memcpy(d->first, x, sizeof(x));
+	memcpy(d->second, y, sizeof(y));
+	d->counter[0] += AHEAD;
+	d->left = AHEAD;
+}
+
+/* Two uniforms, the first in (0,1], the second in [0,1). */
+static inline void uniforms(struct draw *d, double u[2])
+{
+	if (d->left == 0)
+		philox(d);
+	u[0] = (d->first[AHEAD - d->left] + 1.0) / 4294967296.0;
+	u[1] = d->second[AHEAD - d->left] / 4294967296.0;
+	d->left--;
 }
 
 static double normal(struct draw *d)
@@ -309,8 +325,8 @@ static void fans(const cg_array *a, double *in, double *out)
 static void draw_values(const cg_array *a, uint64_t seed, float *value)
 {
 	uint64_t h = hash_name(a->name);
-	struct draw d = { { (uint32_t)seed, (uint32_t)(seed >> 32) },
-		{ 0, 0, (uint32_t)h, (uint32_t)(h >> 32) } };
+	struct draw d = { .key = { (uint32_t)seed, (uint32_t)(seed >> 32) },
+		.counter = { 0, 0, (uint32_t)h, (uint32_t)(h >> 32) } };
 	double in, out, u[2];
 
 	fans(a, &in, &out);
