@@ -1,13 +1,14 @@
 /*
  * bench: what the engine reaches on this device, what the device can do, and what PyTorch does.
  *
- *	bench [-o text|md] [-g GROUP,..] [-n ROUNDS] [-p PYTHON] [-k]
+ *	bench [-o text|md] [-g GROUP,..] [-m MODEL,..] [-n ROUNDS] [-p PYTHON] [-k]
  *
  * Each row is checked before it is timed. It is timed in rounds: the peak, our time, PyTorch's, in
  * turn; what is printed are medians over the rounds, also of the ratios within a round. Rows that
  * miss their bar are marked SHORT, and the exit status is 1 if there are any. PyTorch is that of
  * -p, $PYTHON or python3; without it its columns and bars are empty. -k tells on stderr in which
  * kernels the time of each step goes. Groups: gemm, conv, train, infer, latency, memory, start.
+ * Models: as cases.c names them, all unless -m is given.
  */
 #include "bench.h"
 
@@ -54,6 +55,17 @@ static void print_ceilings(const struct bench *b)
 		table_cell(&cells, "%.0f", 1e-9 * ceiling_triad(b->ctx, 1e6 * megabytes[i]));
 		table_row(&row, &cells);
 	}
+}
+
+/* Whether a word is in a list of words between commas; an empty list has all. */
+static bool has(const char *list, const char *word)
+{
+	const size_t n = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)) != NULL; at += n)
+		if ((at == list || at[-1] == ',') && (at[n] == ',' || at[n] == 0))
+			return true;
+	return *list == 0;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -152,20 +164,24 @@ static void print_rest(struct bench *b, const char *name, const struct split *s)
 	table_row(r, &c);
 }
 
-static void run_steps(struct bench *b, const char *groups)
+static void run_steps(struct bench *b)
 {
 	struct split split[STEPS], unused;
-	bool rest = strstr(groups, kind_names[TRAIN]) != NULL;
+	bool rest = has(b->groups, kind_names[TRAIN]);
 
 	for (int kind = TRAIN; kind < KINDS; kind++) {
-		if (!strstr(groups, kind_names[kind]))
+		if (!has(b->groups, kind_names[kind]))
 			continue;
 		table_begin(kind == TRAIN       ? "Training steps, with Adam"
 				: kind == INFER ? "Inference"
 						: "Inference, batch 1",
 			"row|ms|GFLOP/s|floor ms|of floor|PyTorch ms|speed-up");
 		for (int i = 0; i < step_count; i++) {
-			struct row *r = new_row(b);
+			struct row *r;
+
+			if (!has(b->models, steps[i].name))
+				continue;
+			r = new_row(b);
 
 			r->wrong = !step_run(b, &steps[i], (enum kind)kind, r,
 				kind == TRAIN ? &split[i] : &unused);
@@ -178,17 +194,23 @@ static void run_steps(struct bench *b, const char *groups)
 		return;
 	table_begin("Training steps outside of products", "row|products ms|rest ms|share");
 	for (int i = 0; i < step_count; i++)
-		print_rest(b, steps[i].name, &split[i]);
+		if (has(b->models, steps[i].name))
+			print_rest(b, steps[i].name, &split[i]);
 }
 
 static void run_memory(struct bench *b)
 {
 	table_begin("Memory of a training step", "row|MiB|PyTorch MiB|ours / theirs");
 	for (int i = 0; i < step_count; i++) {
-		struct row *r = new_row(b);
-		double ours = child_memory(b, &steps[i]), peers = peer_memory(b, &steps[i]);
 		struct cells c = { .count = 0 };
+		double ours, peers;
+		struct row *r;
 
+		if (!has(b->models, steps[i].name))
+			continue;
+		r = new_row(b);
+		ours = child_memory(b, &steps[i]);
+		peers = peer_memory(b, &steps[i]);
 		snprintf(r->name, BENCH_TEXT, "memory %s", steps[i].name);
 		r->wrong = !isfinite(ours);
 		r->share = (struct goal){ ours / peers, memory_bar, true };
@@ -219,6 +241,8 @@ static void run_starts(struct bench *b)
 		bool judged = strcmp(steps[i].name, "alexnet") == 0;
 		double cold, warm;
 
+		if (!has(b->models, steps[i].name))
+			continue;
 		child_start(&steps[i], judged ? b->rounds : 1, &cold, &warm);
 		print_start(b, "cold", steps[i].name, (struct goal){ cold, cold_bar, true });
 		print_start(b, "warm", steps[i].name,
@@ -239,8 +263,8 @@ static int count_missed(const struct bench *b)
 
 static int usage(void)
 {
-	fputs("usage: bench [-o text|md] [-g GROUP,..] [-n ROUNDS] "
-	      "[-p PYTHON|none] [-k]\n",
+	fputs("usage: bench [-o text|md] [-g GROUP,..] [-m MODEL,..] [-n ROUNDS] [-p PYTHON|none] "
+	      "[-k]\n",
 		stderr);
 	return 2;
 }
@@ -259,7 +283,7 @@ static void open_peer(struct bench *b, const char *python, char why[BENCH_TEXT])
 	b->peer = strcmp(python, "none") ? peer_open(python, b->script, why) : NULL;
 }
 
-static int run_all(struct bench *b, const char *groups, const char *python)
+static int run_all(struct bench *b, const char *python)
 {
 	char why[BENCH_TEXT];
 	int short_rows;
@@ -267,14 +291,14 @@ static int run_all(struct bench *b, const char *groups, const char *python)
 	open_peer(b, python, why);
 	print_device(b, why);
 	print_ceilings(b);
-	if (strstr(groups, "gemm"))
+	if (has(b->groups, "gemm"))
 		run_gemms(b);
-	if (strstr(groups, "conv"))
+	if (has(b->groups, "conv"))
 		run_convs(b);
-	run_steps(b, groups);
-	if (strstr(groups, "memory"))
+	run_steps(b);
+	if (has(b->groups, "memory"))
 		run_memory(b);
-	if (strstr(groups, "start"))
+	if (has(b->groups, "start"))
 		run_starts(b);
 	short_rows = count_missed(b);
 	printf("\n%d of %d rows fall short of their bar\n", short_rows, b->rows);
@@ -284,18 +308,19 @@ static int run_all(struct bench *b, const char *groups, const char *python)
 
 int main(int argc, char **argv)
 {
-	static struct bench b = { .rounds = 5 };
-	const char *child = NULL, *groups = "gemm,conv,train,infer,latency,memory,start",
-		   *python = NULL;
+	static struct bench b = { .rounds = 5, .groups = "", .models = "" };
+	const char *child = NULL, *python = NULL;
 	int option, status;
 
-	while ((option = getopt(argc, argv, "o:g:n:p:kx:")) != -1) {
+	while ((option = getopt(argc, argv, "o:g:m:n:p:kx:")) != -1) {
 		if (option == 'o' && (!strcmp(optarg, "md") || !strcmp(optarg, "text")))
 			markdown = !strcmp(optarg, "md");
 		else if (option == 'k')
 			b.profile = true;
 		else if (option == 'g')
-			groups = optarg;
+			b.groups = optarg;
+		else if (option == 'm')
+			b.models = optarg;
 		else if (option == 'n' && atoi(optarg) > 0 && atoi(optarg) <= MAX_ROUNDS)
 			b.rounds = atoi(optarg);
 		else if (option == 'p')
@@ -312,7 +337,7 @@ int main(int argc, char **argv)
 		cg_close(b.ctx);
 		return 3;
 	}
-	status = child ? child_main(b.ctx, child) : run_all(&b, groups, python);
+	status = child ? child_main(b.ctx, child) : run_all(&b, python);
 	cg_close(b.ctx);
 	return status;
 }

@@ -48,6 +48,7 @@ struct bench {
 	struct peer *peer; /* NULL: no PyTorch here */
 	const char *python;
 	char script[512];
+	const char *groups, *models; /* words between commas; empty: all */
 	int rounds;
 	bool profile; /* of steps, to stderr */
 	struct row row[BENCH_ROWS];
