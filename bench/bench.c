@@ -7,7 +7,8 @@
  * turn; what is printed are medians over the rounds, also of the ratios within a round. Rows that
  * miss their bar are marked SHORT, and the exit status is 1 if there are any. PyTorch is that of
  * -p, $PYTHON or python3; without it its columns and bars are empty. -k tells on stderr in which
- * kernels the time of each step goes. Groups: gemm, conv, train, infer, latency, memory, start.
+ * kernels the time of each step goes. Groups: gemm, conv, train, infer, latency, memory, start,
+ * epoch.
  * Models: as cases.c names them, all unless -m is given.
  */
 #include "bench.h"
@@ -250,6 +251,19 @@ static void run_starts(struct bench *b)
 	}
 }
 
+static void run_epoch(struct bench *b)
+{
+	struct row *r = new_row(b);
+	struct cells c = { .count = 0 };
+
+	table_begin("fer-train, not waiting for the device", "row|share of an epoch");
+	snprintf(r->name, BENCH_TEXT, "epoch vgg");
+	r->share = (struct goal){ epoch_outside("vgg"), epoch_bar, true };
+	r->wrong = !isfinite(r->share.value);
+	table_goal(&c, "%.1f %%", 100, r->share);
+	table_row(r, &c);
+}
+
 static int count_missed(const struct bench *b)
 {
 	int n = 0;
@@ -300,6 +314,8 @@ static int run_all(struct bench *b, const char *python)
 		run_memory(b);
 	if (has(b->groups, "start"))
 		run_starts(b);
+	if (has(b->groups, "epoch"))
+		run_epoch(b);
 	short_rows = count_missed(b);
 	printf("\n%d of %d rows fall short of their bar\n", short_rows, b->rows);
 	peer_close(b->peer);

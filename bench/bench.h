@@ -11,6 +11,7 @@
  *	product.c	matrix products and convolutions, forward and both gradients
  *	step.c		whole training steps and inference of models
  *	child.c		memory of a step and start of a process, measured in one of its own
+ *	epoch.c		fer-train's epochs, what is not waiting for the device
  *	peer.c		the child process bench/peer_torch.py
  */
 #ifndef BENCH_H
@@ -166,6 +167,11 @@ double peer_memory(const struct bench *b, const struct step *s);
  * left, the median of n; false if it failed. */
 bool child_start(const struct step *s, int n, double *cold, double *warm);
 
+/* ---- epoch.c --------------------------------------------------------------------------------- */
+
+/* The share of two epochs of bin/fer-train on synth:4000; NaN: it failed. */
+double epoch_outside(const char *model);
+
 /* ---- cases.c --------------------------------------------------------------------------------- */
 
 extern const struct product gemms[], convs[];
@@ -174,8 +180,8 @@ extern const int gemm_count, conv_count, step_count;
 
 /* Bars: shares of the measured peak; PyTorch's time / ours; share of a step's floor. */
 extern const double gemm_bar, gemm_dw_bar, filter_bar, step_bar, floor_bar, rest_bar;
-/* Limits: memory of a step / PyTorch's; seconds of a cold and a warm start. */
-extern const double memory_bar, cold_bar, warm_bar;
+/* Limits: memory of a step / PyTorch's; seconds of a cold and a warm start; share of an epoch. */
+extern const double memory_bar, cold_bar, warm_bar, epoch_bar;
 
 /* ---- peer.c ---------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@ bench_bench_SOURCES = \
 	bench/cases.c \
 	bench/ceiling.c \
 	bench/child.c \
+	bench/epoch.c \
 	bench/floor.c \
 	bench/peer.c \
 	bench/product.c \
@@ -22,7 +23,7 @@ EXTRA_DIST += \
 
 CLEANFILES += bench/bench$(EXEEXT)
 
-bench: bench/bench$(EXEEXT)
+bench: bench/bench$(EXEEXT) bin/fer-train$(EXEEXT)
 	@srcdir='$(srcdir)' PYTHON='$(PYTHON)' ./bench/bench$(EXEEXT) $(BENCH_ARGS)
 
 .PHONY: bench
