@@ -2,14 +2,17 @@
  * fer-compare: runs and evaluations side by side. Everything is computed again from their predictions;
  * each is compared with the first by McNemar's test on the images that both judged.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "charts.h"
 #include "cli.h"
 #include "engine.h"
 #include "json.h"
+#include "page.h"
 #include "readback.h"
 #include "report.h"
 
@@ -17,6 +20,9 @@ static const struct cli_option options[] = {
 	{ "split", 0, CLI_CHOICE, NULL, "what", "private|public|train",
 	  "which predictions, where a folder has those of several splits", 0 },
 	{ "format", 0, CLI_CHOICE, "table", "output", "table|csv|json|md", "of stdout", 0 },
+	{ "svg", 0, CLI_TEXT, NULL, "output", "FILE",
+	  "also draw it: accuracies with intervals, all images and without twins, and the source "
+	  "paper's claims", CLI_TRANSIENT },
 	{ "json", 0, CLI_FLAG, "false", "output", NULL, "the same as --format json", CLI_TRANSIENT },
 	CLI_COMMON_OPTIONS,
 	{ .name = NULL }
@@ -24,6 +30,7 @@ static const struct cli_option options[] = {
 
 static const char *const examples[] = {
 	"fer-compare runs/vgg runs/alexnet runs/vit",
+	"fer-compare runs/vgg runs/alexnet --svg comparison.svg",
 	"fer-compare evals/vgg/metrics.json evals/vgg-flip/metrics.json --format md",
 	NULL
 };
@@ -300,6 +307,26 @@ static int print(const struct cli *c, const struct entry *e, int n)
 	return CLI_OK;
 }
 
+/* The report's figure as a file. */
+static int draw(const struct cli *c, const struct entry *e, int n)
+{
+	const char *path = cli_text(c, "svg");
+	struct charts_run *run = path ? calloc((size_t)n, sizeof(*run)) : NULL;
+	FILE *out = run ? fopen(path, "w") : NULL;
+	int failed = path && !out;
+
+	for (int i = 0; out && i < n; i++)
+		run[i] = (struct charts_run){ e[i].name, &e[i].all, &e[i].without_twins,
+					      page_claim(e[i].model) };
+	if (out) {
+		charts_comparison(out, run, n);
+		failed = ferror(out);
+		failed = fclose(out) || failed;
+	}
+	free(run);
+	return failed ? cli_fail(c, CLI_RUNTIME, "%s: %s", path, strerror(errno)) : -1;
+}
+
 static int run(const struct cli *c)
 {
 	struct entry *e;
@@ -316,6 +343,8 @@ static int run(const struct cli *c)
 		if (status < 0)
 			status = against(c, &e[0], &e[i]);
 	}
+	if (status < 0)
+		status = draw(c, e, c->n_args);
 	if (status < 0)
 		status = print(c, e, c->n_args);
 	for (int i = 0; i < c->n_args; i++)

@@ -66,6 +66,7 @@ bin_libfer_la_SOURCES = \
 	bin/rates.c bin/rates.h \
 	bin/readback.c bin/readback.h \
 	bin/report.c bin/report.h \
+	bin/report_csv.c \
 	bin/report_print.c \
 	bin/resize.c bin/resize.h \
 	bin/rework.c bin/rework.h \

@@ -164,7 +164,7 @@ static void comparison(FILE *out, const struct page_run *runs, int n)
 
 	for (int i = 0; list && i < n; i++)
 		list[i] = (struct charts_run){ runs[i].run.name, &runs[i].run.all,
-			&runs[i].run.without_twins, page__claim(runs[i].run.model) };
+			&runs[i].run.without_twins, page_claim(runs[i].run.model) };
 	if (list) {
 		fputs("<div class=\"figures\"><div>", out);
 		charts_comparison(out, list, n);

@@ -24,6 +24,9 @@ int page_save(const struct cli *c, const char *path, const struct page_run *runs
 int page_save_run(const struct cli *c, const char *dir, const struct dataset *d,
 		  const struct network *network, cg_array *images);
 
+/* The accuracy that the paper claims for a model, NaN if none. */
+double page_claim(const char *model);
+
 /* --- for page*.c alone --- */
 
 /* A cell, a head or a paragraph: the tag, text of a format, escaped, and the end tag. */
@@ -40,7 +43,5 @@ void page__measures(FILE *out, const struct run *r);
 void page__classes(FILE *out, const struct run *r);
 /* kfold.csv, where the run is a cross-validation. */
 void page__folds(FILE *out, const struct run *r);
-/* The accuracy that the paper claims for a model, NaN if none. */
-double page__claim(const char *model);
 
 #endif

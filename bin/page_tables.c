@@ -205,7 +205,7 @@ static const struct claim {
 
 enum { CLAIMS = sizeof(claims) / sizeof(*claims) };
 
-double page__claim(const char *model)
+double page_claim(const char *model)
 {
 	for (int i = 0; i < CLAIMS; i++)
 		if (!strcmp(claims[i].model, model))

@@ -103,6 +103,9 @@ bool report_format_parse(const char *word, enum report_format *format);
 /* Print evaluations (one per split). 0, or -1 where writing failed. */
 int report_print(FILE *out, enum report_format format, const struct report_evaluation *e, int n);
 
+/* For report_print.c alone. */
+void report__csv(FILE *out, const struct report_evaluation *e, int n);
+
 /* metrics.json: what report_print() gives as JSON. */
 int report_metrics_json(const char *path, const struct report_evaluation *e, int n);
 

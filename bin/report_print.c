@@ -191,42 +191,6 @@ static void print_json(FILE *out, const struct report_evaluation *e, int n)
 	json_close(&j);
 }
 
-/* --- CSV --- */
-
-static void csv_row(
-	FILE *out, const struct report_evaluation *e, const struct metrics *m, const char *rows)
-{
-	const double values[] = { m->accuracy, m->accuracy95.low, m->accuracy95.high,
-		m->macro_precision, m->macro_recall, m->macro_f1, m->macro_auc,
-		m->weighted_precision, m->weighted_recall, m->weighted_f1, m->balanced_accuracy,
-		m->kappa, m->log_loss, m->ece };
-	char text[32];
-
-	fprintf(out, "%s,%s,%s,%" PRId32, e->model ? e->model : "", e->split ? e->split : "", rows,
-		m->n);
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-		fprintf(out, ",%s", isnan(values[i]) ? "" : json_number(text, values[i]));
-	for (int c = 0; c < m->classes; c++)
-		fprintf(out, ",%s", json_number(text, m->recall[c]));
-	fputc('\n', out);
-}
-
-static void print_csv(FILE *out, const struct report_evaluation *e, int n)
-{
-	fputs("model,split,rows,n,accuracy,accuracy_low,accuracy_high,macro_precision,macro_recall,"
-	      "macro_f1,macro_auc,weighted_precision,weighted_recall,weighted_f1,"
-	      "balanced_accuracy,kappa,log_loss,ece",
-		out);
-	for (int c = 0; n > 0 && c < e->all.classes; c++)
-		fprintf(out, ",recall_%s", e->class_names[c]);
-	fputc('\n', out);
-	for (; n > 0; n--, e++) {
-		csv_row(out, e, &e->all, "all");
-		if (e->without_twins.n)
-			csv_row(out, e, &e->without_twins, "without_twins");
-	}
-}
-
 /* --- tables for people --- */
 
 /* A table in plain text or Markdown. */
@@ -489,7 +453,7 @@ int report_print(FILE *out, enum report_format format, const struct report_evalu
 	if (format == REPORT_JSON)
 		print_json(out, e, n);
 	else if (format == REPORT_CSV)
-		print_csv(out, e, n);
+		report__csv(out, e, n);
 	else
 		for (int i = 0; i < n; i++) {
 			if (i)

@@ -96,9 +96,31 @@ check "so are other data" fails 3 'etwo: its data have hash'
 run $eval -c $one -d $data --bootstrap 0 --compare $dir/none
 check "and what is not there" fails 3 none
 
+# The same as CSV.
+cell() {	# ROWS NAME: column NAME of the (last) row of these images in $dir/out
+	sed 's/"[^"]*"/quoted/g' $dir/out | ${AWK:-awk} -F, -v rows="$1" -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; n = NF }
+		NF != n { exit }
+		$3 == rows { x = $at[name] }
+		END { print x }'
+}
+run $eval -c $one -c $two -d $data --bootstrap 0 --format csv --compare $dir/etwo
+for name in one two; do
+	check "CSV has $name alone" grep -q ",member,.*,$(value accuracy $dir/e$name/metrics.json),.*$dir/$name/best" $dir/out
+done
+check "the last network is the last row" [ "$(cell member checkpoint)" = "$two" ]
+check "the accuracy of both" [ "$(cell all accuracy)" = "$(value accuracy $dir/both/metrics.json)" ]
+check "what they are compared with" [ "$(cell all compared_with)" = "$dir/etwo" ]
+check "and McNemar's p" near "$(cell all mcnemar_p)" "$(mcnemar "$(cell all only_this_right)" \
+	"$(cell all only_other_right)")"
+
 # Side by side.
 run $compare $dir/eone $dir/etwo/metrics.json $dir/both
 check "three side by side" eval '[ $status -eq 0 ] && [ $(wc -l <$dir/out) -eq 4 ]'
+run $compare $dir/eone $dir/etwo --svg $dir/figure.svg
+check "the comparison as a figure" eval '[ $status -eq 0 ] && grep -q "eone</text>" $dir/figure.svg &&
+	grep -q "etwo</text>" $dir/figure.svg && grep -q "</svg>" $dir/figure.svg'
+run $compare $dir/eone --svg $dir/nowhere/figure.svg
+check "that cannot be written" fails 1 nowhere/figure.svg
 run $compare $dir/etwo $dir/eone --format csv
 check "the numbers are those of the evaluation" eval \
 	'[ "$(sed -n 3p $dir/out | cut -d, -f11)" = "$(value accuracy $dir/eone/metrics.json)" ]'
