@@ -8,27 +8,41 @@
 #if CG_VW == 16
 typedef float16 vfloat;
 typedef int16 vint;
-#define VLOAD vload16
-#define VSTORE vstore16
 #define AS_VINT as_int16
 #define AS_VFLOAT as_float16
 #define CONVERT_VINT convert_int16
 #elif CG_VW == 8
 typedef float8 vfloat;
 typedef int8 vint;
-#define VLOAD vload8
-#define VSTORE vstore8
 #define AS_VINT as_int8
 #define AS_VFLOAT as_float8
 #define CONVERT_VINT convert_int8
 #else
 typedef float4 vfloat;
 typedef int4 vint;
-#define VLOAD vload4
-#define VSTORE vstore4
 #define AS_VINT as_int4
 #define AS_VFLOAT as_float4
 #define CONVERT_VINT convert_int4
+#endif
+
+#if CG_CPU
+/* Vectors at any address: PoCL 3.1's vstore16 takes them apart into four. */
+#define CG_MOVES(vector, scalar, space) \
+	static inline vector __attribute__((overloadable)) VLOAD(size_t i, const space scalar *p) \
+	{ \
+		typedef vector __attribute__((aligned(4))) anywhere; \
+		return *(const space anywhere *)(p + i * CG_VW); \
+	} \
+	static inline void __attribute__((overloadable)) VSTORE(vector v, size_t i, space scalar *p) \
+	{ \
+		typedef vector __attribute__((aligned(4))) anywhere; \
+		*(space anywhere *)(p + i * CG_VW) = v; \
+	}
+CG_MOVES(vfloat, float, __global)
+CG_MOVES(vfloat, float, __local)
+CG_MOVES(vfloat, float, __private)
+CG_MOVES(vint, int, __global)
+CG_MOVES(vint, int, __private)
 #endif
 
 /*

@@ -23,68 +23,19 @@
 #define POINTS (SIDE * SIDE)
 #define OUT (SIDE + 1 - WINDOW)
 #define DEPTH 16 /* channels that winograd_filter transforms at a time; as in winograd.c */
+#define AHEAD 2 /* tiles that are fetched before their turn */
 
-/* To be read in loops that call no vload: those would not be unrolled. */
-typedef vfloat __attribute__((aligned(4))) anywhere;
+/* A line of 64 bytes into the second cache; PoCL's own prefetch does nothing. */
+#ifdef POCL_DEVICE_ADDRESS_BITS
+#define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+#else
+#define FETCH(p) prefetch(p, 16)
+#endif
 
-/* x[0..5] of stride s -> y[0..5] = B' x */
-static inline void transform_input(const vfloat *x, vfloat *y, int s)
-{
-	const vfloat a = x[4 * s] - 4.f * x[2 * s], b = x[3 * s] - 4.f * x[s];
-	const vfloat c = x[4 * s] - x[2 * s], d = 2.f * (x[3 * s] - x[s]);
-
-	y[0] = 4.f * x[0] - 5.f * x[2 * s] + x[4 * s];
-	y[1] = a + b;
-	y[2] = a - b;
-	y[3] = c + d;
-	y[4] = c - d;
-	y[5] = 4.f * x[s] - 5.f * x[3 * s] + x[5 * s];
-}
-
-/* w[0..taps-1] of stride s -> u[0..5] = G w; taps is 2, 3, 4 or 5 */
-static inline void transform_filter(const vfloat *w, vfloat *u, int s, const int taps)
-{
-	vfloat even = w[0], odd = w[s], even2 = w[0], odd2 = 2.f * w[s];
-
-	if (taps > 2) {
-		even += w[2 * s];
-		even2 += 4.f * w[2 * s];
-	}
-	if (taps > 3) {
-		odd += w[3 * s];
-		odd2 += 8.f * w[3 * s];
-	}
-	if (taps > 4) {
-		even += w[4 * s];
-		even2 += 16.f * w[4 * s];
-	}
-	u[0] = .25f * w[0];
-	u[1] = (-1.f / 6) * (even + odd);
-	u[2] = (-1.f / 6) * (even - odd);
-	u[3] = (1.f / 24) * (even2 + odd2);
-	u[4] = (1.f / 24) * (even2 - odd2);
-	u[5] = w[(taps - 1) * s];
-}
-
-/* o[0..5] of stride s -> y[0..n-1] = A' o; n is 2, 3, 4 or 5 */
-static inline void transform_output(const vfloat *o, vfloat *y, int s, const int n)
-{
-	const vfloat even = o[s] + o[2 * s], odd = o[s] - o[2 * s];
-	const vfloat even2 = o[3 * s] + o[4 * s], odd2 = o[3 * s] - o[4 * s];
-
-	y[0] = o[0] + even + even2;
-	y[1] = odd + 2.f * odd2;
-	if (n > 2)
-		y[2] = even + 4.f * even2;
-	if (n > 3)
-		y[3] = odd + 8.f * odd2;
-	if (n > 4)
-		y[4] = even + 16.f * even2;
-	y[n - 1] += o[5 * s];
-}
+#include "winograd_points_cpu.cl"
 
 /*
- * u[36][panels][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a
+ * u[panels][36][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a
  * circle: dx is the convolution of dy with that. Columns behind M are zero. Global size: panels,
  * DEPTHs of C.
  */
@@ -93,7 +44,7 @@ __kernel CG_SINGLE void winograd_filter(
 {
 	vfloat taps_[WINDOW * WINDOW * DEPTH * NV];
 	float *taps = (float *)taps_;
-	const int panel = get_global_id(0), panels = get_global_size(0), n0 = panel * NR;
+	const int panel = get_global_id(0), n0 = panel * NR;
 	const int c0 = get_global_id(1) * DEPTH, n = min(DEPTH, C - c0), cols = min(NR, M - n0);
 
 	for (int t = 0; t < WINDOW * WINDOW; t++) {
@@ -116,7 +67,7 @@ __kernel CG_SINGLE void winograd_filter(
 			transform_filter(half_ + p, whole, SIDE, WINDOW);
 			UNROLL for (int q = 0; q < SIDE; q++)
 				VSTORE(whole[q], 0,
-					u + (((size_t)(p * SIDE + q) * panels + panel) * C + c0) *
+					u + (((size_t)panel * POINTS + p * SIDE + q) * C + c0) *
 						NR + i * CG_VW);
 		}
 	}
@@ -143,41 +94,104 @@ static inline struct place place_of(int t, struct tiles f)
 	return p;
 }
 
+/* Where the side² elements of a tile are in the image that it lies on, and -1, or 0 and 0 outside. */
+static inline void find(int *at, int *mask, int side, int h0, int l0, int H, int W, int C)
+{
+	for (int h = 0; h < side; h++)
+		for (int l = 0; l < side; l++) {
+			const int inside = ((uint)(h0 + h) < (uint)H) & ((uint)(l0 + l) < (uint)W);
+
+			mask[h * side + l] = -inside;
+			at[h * side + l] = inside ? ((h0 + h) * W + l0 + l) * C : 0;
+		}
+}
+
+/* Brings a square of pixels of C channels nearer, n of them; where that is outside, what lies there. */
+static inline void fetch(__global const float *from, int side, int W, int C, int n)
+{
+	for (int h = 0; h < side; h++)
+		for (int l = 0; l < side; l++)
+			for (int c = 0; c < n; c += 16)
+				FETCH(from + (h * W + l) * C + c);
+}
+
+/* The first pixel of a tile of y, or of what is like it. */
+static inline long first_of_y(struct place p, struct tiles f)
+{
+	return (((long)p.b * f.P + p.i * OUT) * f.Q + p.j * OUT) * f.M;
+}
+
+/* The part of a tile of x that its neighbours to the left have not read. */
+static inline void fetch_x(__global const float *x, int n, struct place p, struct tiles f)
+{
+	const long row = (long)p.b * f.H + p.i * OUT - f.pad_h + WINDOW - 1;
+
+	fetch(x + (row * f.W + p.j * OUT - f.pad_w + WINDOW - 1) * f.C, OUT, f.W, f.C, n);
+}
+
+static inline vfloat masked(vfloat v, int mask)
+{
+	return AS_VFLOAT(AS_VINT(v) & mask);
+}
+
+/* v[i·step] = (B' d B)[i]; half is (d B)' */
+static inline void second_transform(const vfloat *half_, __local float *v, int step)
+{
+	UNROLL for (int h = 0; h < SIDE; h++) {
+		vfloat whole[SIDE];
+
+		transform_input(half_ + h, whole, SIDE);
+		UNROLL for (int l = 0; l < SIDE; l++)
+			VSTORE(whole[l], 0, v + (h * SIDE + l) * step);
+	}
+}
+
 /* v[i·step + c] = (B' x B)[i] of the tile at p, for n channels; zero where that is outside. */
 static void tile_in(__global const float *x, int n, __local float *v, int step, struct place p,
 	struct tiles f)
 {
-	const int h0 = p.i * OUT - f.pad_h, l0 = p.j * OUT - f.pad_w;
-	const int inside = h0 >= 0 && l0 >= 0 && h0 + SIDE <= f.H && l0 + SIDE <= f.W;
-	__global const float *from = x + (((long)p.b * f.H + h0) * f.W + l0) * f.C;
+	const int h0 = p.i * OUT - f.pad_h, l0 = p.j * OUT - f.pad_w, full = n / CG_VW * CG_VW;
+	__global const float *image = x + (size_t)p.b * f.H * f.W * f.C;
+	vfloat d[SIDE], half_[POINTS];
+	int at[POINTS], mask[POINTS];
 
-	for (int c = 0; c < n; c += CG_VW) {
-		vfloat d[POINTS], half_[POINTS], whole[SIDE];
+	if (h0 >= 0 && l0 >= 0 && h0 + SIDE <= f.H && l0 + SIDE <= f.W && full == n) {
+		__global const float *from = image + (h0 * f.W + l0) * f.C;
 
-		if (inside && c + CG_VW <= n)
-			UNROLL for (int h = 0; h < SIDE; h++)
-				UNROLL for (int l = 0; l < SIDE; l++)
-					d[h * SIDE + l] = VLOAD(0, from + (h * f.W + l) * f.C + c);
-		else
-			for (int h = 0; h < SIDE; h++)
-				for (int l = 0; l < SIDE; l++)
-					d[h * SIDE + l] = (uint)(h0 + h) < (uint)f.H &&
-							(uint)(l0 + l) < (uint)f.W
-						? cg_load(from + (h * f.W + l) * f.C + c, n - c)
-						: (vfloat)0.f;
-		UNROLL for (int l = 0; l < SIDE; l++)
-			transform_input(d + l, half_ + l * SIDE, SIDE);
-		UNROLL for (int h = 0; h < SIDE; h++) {
-			transform_input(half_ + h, whole, SIDE);
-			UNROLL for (int l = 0; l < SIDE; l++)
-				VSTORE(whole[l], 0, v + (h * SIDE + l) * step + c);
+		for (int c = 0; c < n; c += CG_VW) {
+			UNROLL for (int l = 0; l < SIDE; l++) {
+				UNROLL for (int h = 0; h < SIDE; h++)
+					d[h] = VLOAD(0, from + (h * f.W + l) * f.C + c);
+				transform_input(d, half_ + l * SIDE, 1);
+			}
+			second_transform(half_, v + c, step);
 		}
+		return;
+	}
+	find(at, mask, SIDE, h0, l0, f.H, f.W, f.C);
+	for (int c = 0; c < full; c += CG_VW) {
+		UNROLL for (int l = 0; l < SIDE; l++) {
+			UNROLL for (int h = 0; h < SIDE; h++)
+				d[h] = masked(VLOAD(0, image + at[h * SIDE + l] + c),
+					mask[h * SIDE + l]);
+			transform_input(d, half_ + l * SIDE, 1);
+		}
+		second_transform(half_, v + c, step);
+	}
+	if (full < n) {
+		vfloat some[POINTS];
+
+		for (int i = 0; i < POINTS; i++)
+			some[i] = masked(cg_load(image + at[i] + full, n - full), mask[i]);
+		UNROLL for (int l = 0; l < SIDE; l++)
+			transform_input(some + l, half_ + l * SIDE, SIDE);
+		second_transform(half_, v + full, step);
 	}
 }
 
-/* o[i][:] = sum over k < n of v[i·ldv + k] u[k·NR][:], i < MR */
-__attribute__((noinline)) static void product(
-	const __local float *v, int ldv, __global const float *u, int n, __local float *o)
+/* o[i][:] = sum over k < n of v[i·ldv + k] u[k·NR][:], i < MR; brings 64·n bytes nearer. */
+__attribute__((noinline)) static void product(const __local float *v, int ldv,
+	__global const float *u, int n, __local float *o, __global const float *next)
 {
 	vfloat t[MR][NV];
 
@@ -188,8 +202,9 @@ __attribute__((noinline)) static void product(
 	for (int k = 0; k < n; k++) {
 		vfloat b[NV];
 
+		FETCH(next + k * 16);
 		UNROLL for (int j = 0; j < NV; j++)
-			b[j] = *(__global const anywhere *)(u + k * NR + j * CG_VW);
+			b[j] = VLOAD(0, u + k * NR + j * CG_VW);
 		UNROLL for (int i = 0; i < MR; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] = multiply_add(v[i * ldv + k], b[j], t[i][j]);
@@ -204,22 +219,38 @@ static void tile_out(const __local float *o, int step, __global float *y,
 	__global const float *bias, int cols, struct place p, struct tiles f, struct result r)
 {
 	const int rows = min(OUT, f.P - p.i * OUT), lines = min(OUT, f.Q - p.j * OUT);
-	__global float *to = y + (((size_t)p.b * f.P + p.i * OUT) * f.Q + p.j * OUT) * f.M;
+	const float floor = r.act == ACT_RELU ? 0 : -INFINITY;
+	__global float *to = y + first_of_y(p, f);
 
 	for (int c = 0; c < cols; c += CG_VW) {
-		vfloat d[POINTS], half_[OUT * SIDE], whole[OUT];
+		vfloat d[SIDE], half_[OUT * SIDE], whole[OUT * OUT];
 		const int n = cols - c;
 		const vfloat b = r.bias ? cg_load(bias + c, n) : (vfloat)0.f;
 
-		UNROLL for (int i = 0; i < POINTS; i++)
-			d[i] = VLOAD(0, o + i * step + c);
-		UNROLL for (int l = 0; l < SIDE; l++)
-			transform_output(d + l, half_ + l * OUT, SIDE, OUT);
-		UNROLL for (int h = 0; h < OUT; h++) {
-			transform_output(half_ + h, whole, OUT, OUT);
-			UNROLL for (int l = 0; l < OUT; l++)
-				if (h < rows && l < lines)
-					cg_store(activate(whole[l] + b, r.act),
+		UNROLL for (int l = 0; l < SIDE; l++) {
+			UNROLL for (int h = 0; h < SIDE; h++)
+				d[h] = VLOAD(0, o + (h * SIDE + l) * step + c);
+			transform_output(d, half_ + l * OUT, 1, OUT);
+		}
+		UNROLL for (int h = 0; h < OUT; h++)
+			transform_output(half_ + h, whole + h * OUT, OUT, OUT);
+		if (n >= CG_VW && r.act <= ACT_RELU) {
+			UNROLL for (int h = 0; h < OUT; h++)
+				UNROLL for (int l = 0; l < OUT; l++) {
+					const vfloat v = whole[h * OUT + l] + b;
+
+					if (h < rows && l < lines)
+						VSTORE(select(v, (vfloat)floor, v < floor), 0,
+							to + (h * f.Q + l) * f.M + c);
+				}
+		} else {
+			vfloat copy[OUT * OUT];
+
+			UNROLL for (int i = 0; i < OUT * OUT; i++)
+				copy[i] = whole[i];
+			for (int h = 0; h < rows; h++)
+				for (int l = 0; l < lines; l++)
+					cg_store(activate(copy[h * OUT + l] + b, r.act),
 						to + (h * f.Q + l) * f.M + c, n);
 		}
 	}
@@ -242,19 +273,25 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 	const int step_v = block * ldv + CG_VW, step_o = block * NR + CG_VW;
 	__local float *v = memory, *o = memory + POINTS * step_v;
 
-	for (int t = 0; t < rows; t++) /* the rows of the last tile are full */
+	for (int t = 0; t < rows; t++) { /* the rows of the last tile are full */
+		fetch_x(x, C, place_of(min(t0 + t + AHEAD, all - 1), f), f);
 		tile_in(x, C, v + t * ldv, step_v, place_of(min(t0 + t, all - 1), f), f);
+	}
 	for (int panel = 0; panel < panels; panel++) {
 		const int n0 = panel * NR;
 
-		for (int i = 0; i < POINTS; i++)
+		for (int i = 0; i < POINTS; i++, u += C * NR)
 			for (int t = 0; t < rows; t += MR)
-				product(v + i * step_v + t * ldv, ldv,
-					u + ((size_t)i * panels + panel) * C * NR, C,
-					o + i * step_o + t * NR);
-		for (int t = 0; t < n; t++)
+				product(v + i * step_v + t * ldv, ldv, u, C,
+					o + i * step_o + t * NR,
+					u + (t < NV * MR ? C * (NR + t / MR * 16) : 0));
+		for (int t = 0; t < n; t++) {
+			const struct place next = place_of(min(t0 + t + AHEAD, all - 1), f);
+
+			fetch(y + first_of_y(next, f) + n0, OUT, Q, M, NR);
 			tile_out(o + t * NR, step_o, y + n0, bias + n0, min(NR, M - n0),
 				place_of(t0 + t, f), f, r);
+		}
 	}
 }
 

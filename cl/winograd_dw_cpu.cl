@@ -13,19 +13,28 @@
 static void tile_of_dy(__global const float *dy, int n, __local float *d, int step, struct place p,
 	struct tiles f)
 {
-	const int rows = min(OUT, f.P - p.i * OUT), lines = min(OUT, f.Q - p.j * OUT);
-	__global const float *from = dy + (((size_t)p.b * f.P + p.i * OUT) * f.Q + p.j * OUT) * f.M;
+	__global const float *image = dy + (size_t)p.b * f.P * f.Q * f.M;
+	int at[OUT * OUT], mask[OUT * OUT];
 
+	find(at, mask, OUT, p.i * OUT, p.j * OUT, f.P, f.Q, f.M);
 	for (int c = 0; c < NR; c += CG_VW) {
 		vfloat w[OUT * OUT], half_[OUT * SIDE], whole[SIDE];
 
-		UNROLL for (int h = 0; h < OUT; h++)
+		if (c + CG_VW <= n) {
+			UNROLL for (int l = 0; l < OUT; l++) {
+				UNROLL for (int h = 0; h < OUT; h++)
+					w[h] = masked(VLOAD(0, image + at[h * OUT + l] + c),
+						mask[h * OUT + l]);
+				transform_filter(w, half_ + l * SIDE, 1, OUT);
+			}
+		} else {
+			vfloat some[OUT * OUT];
+
+			for (int i = 0; i < OUT * OUT; i++)
+				some[i] = masked(cg_load(image + at[i] + c, n - c), mask[i]);
 			UNROLL for (int l = 0; l < OUT; l++)
-				w[h * OUT + l] = h < rows && l < lines && c < n
-					? cg_load(from + (h * f.Q + l) * f.M + c, n - c)
-					: (vfloat)0.f;
-		UNROLL for (int l = 0; l < OUT; l++)
-			transform_filter(w + l, half_ + l * SIDE, OUT, OUT);
+				transform_filter(some + l, half_ + l * SIDE, OUT, OUT);
+		}
 		UNROLL for (int h = 0; h < SIDE; h++) {
 			transform_filter(half_ + h, whole, SIDE, OUT);
 			UNROLL for (int l = 0; l < SIDE; l++)
@@ -48,7 +57,7 @@ __attribute__((noinline)) static void product_columns(const __local float *v, in
 		vfloat b[NV];
 
 		UNROLL for (int j = 0; j < NV; j++)
-			b[j] = *(const __local anywhere *)(d + k * NR + j * CG_VW);
+			b[j] = VLOAD(0, d + k * NR + j * CG_VW);
 		UNROLL for (int i = 0; i < MR; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] = multiply_add(v[k * ldv + i], b[j], t[i][j]);
@@ -63,26 +72,31 @@ __attribute__((noinline)) static void product_columns(const __local float *v, in
 }
 
 /*
- * o[parts][panels][36][up(C, cb)][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does cb channels
- * (a multiple of MR) and a panel of M, for `per` tiles of `all`, `block` of them at a time. Its
- * memory: v [36][block][ldv] and d [36][block][NR]. Global size: blocks of channels, panels, parts.
+ * o[parts][panels][36][blocks of channels][cr][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does
+ * cb channels, in cr >= cb rows of whole tiles, and a panel of M, for `per` tiles of `all`, `block`
+ * of them at a time. Its memory: v [36][block][ldv] and d [36][block][NR]. Global size: blocks of
+ * channels, panels, parts.
  */
 __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 	__global const float *restrict dy, __global float *restrict o,
 	__local float *restrict memory, int H, int W, int C, int P, int Q, int M, int pad_h,
-	int pad_w, int down, int across, int all, int per, int block, int cb, int ldv)
+	int pad_w, int down, int across, int all, int per, int block, int cb, int cr, int ldv)
 {
 	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
 	const int c0 = get_global_id(0) * cb, n0 = get_global_id(1) * NR;
 	const int channels = min(cb, C - c0), cols = min(NR, M - n0);
 	const int first = get_global_id(2) * per, end = min(all, first + per);
-	const int rows = get_global_size(0) * cb, panels = get_global_size(1);
+	const int rows = get_global_size(0) * cr, panels = get_global_size(1);
+	const int behind = (channels + CG_VW - 1) / CG_VW * CG_VW;
 	const int step_v = block * ldv + CG_VW, step_d = block * NR + CG_VW;
 	__local float *v = memory, *d = memory + POINTS * step_v;
 
-	for (int i = 0; i < POINTS * step_v; i += CG_VW) /* channels behind the last */
-		VSTORE((vfloat)0.f, 0, v + i);
-	o += ((get_global_id(2) * panels + get_global_id(1)) * POINTS * rows + c0) * NR;
+	for (int i = 0; i < POINTS; i++) /* rows of the last tile without a channel */
+		for (int t = 0; t < block; t++)
+			for (int c = behind; c < ldv; c += CG_VW)
+				VSTORE((vfloat)0.f, 0, v + i * step_v + t * ldv + c);
+	o += ((get_global_id(2) * panels + get_global_id(1)) * POINTS * rows +
+		     get_global_id(0) * cr) * NR;
 	for (int t0 = first; t0 < end; t0 += block) {
 		const int n = min(block, end - t0);
 
@@ -93,19 +107,20 @@ __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 			tile_of_dy(dy + n0, cols, d + t * NR, step_d, p, f);
 		}
 		for (int i = 0; i < POINTS; i++)
-			for (int c = 0; c < cb; c += MR)
+			for (int c = 0; c < cr; c += MR)
 				product_columns(v + i * step_v + c, ldv, d + i * step_d, n,
 					o + ((size_t)i * rows + c) * NR, t0 > first);
 	}
 }
 
-/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][36][rows][NR]. Global size:
- * panels, C. */
+/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][36][rows][NR], where cb channels
+ * have cr rows. Global size: panels, C. */
 __kernel CG_SINGLE void winograd_dw_join(
 	__global const float *restrict o, __global float *restrict dw, int C, int M, int rows,
-	int parts)
+	int parts, int cb, int cr)
 {
 	const int panels = get_global_size(0), n0 = get_global_id(0) * NR, c = get_global_id(1);
+	const int row = c / cb * cr + c % cb;
 
 	for (int j = 0; j < NR && n0 + j < M; j += CG_VW) {
 		vfloat sum[POINTS], half_[WINDOW * SIDE], whole[WINDOW];
@@ -114,7 +129,7 @@ __kernel CG_SINGLE void winograd_dw_join(
 			sum[i] = 0.f;
 		for (int part = 0; part < parts; part++) {
 			const size_t panel = (size_t)part * panels + get_global_id(0);
-			__global const float *from = o + (panel * POINTS * rows + c) * NR + j;
+			__global const float *from = o + (panel * POINTS * rows + row) * NR + j;
 
 			UNROLL for (int i = 0; i < POINTS; i++)
 				sum[i] += VLOAD(0, from + (size_t)i * rows * NR);

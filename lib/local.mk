@@ -89,7 +89,8 @@ cl_sources = \
 	cl/tile_cpu.cl \
 	cl/tile_run_cpu.cl \
 	cl/winograd_cpu.cl \
-	cl/winograd_dw_cpu.cl
+	cl/winograd_dw_cpu.cl \
+	cl/winograd_points_cpu.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

@@ -26,7 +26,7 @@ static int64_t bytes_of(const struct cut *k, int64_t block, int64_t lanes)
 static struct cut cut(const struct cg__emit *e, const struct cg__winograd *f)
 {
 	const int64_t m = SIDE + 1 - f->side, lanes = cg__vector_width(e);
-	const int64_t cache = cg__emit_ctx(e)->info.local_bytes * 2 / 3;
+	const int64_t cache = cg__emit_ctx(e)->info.local_bytes / 2;
 	struct cut k = { .t = cg__tile_of(e, f->M),
 		.down = up(f->P, m),
 		.across = up(f->Q, m),
@@ -113,12 +113,13 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 
 /* ---- gradient of the weights ------------------------------------------------------------- */
 
-enum { CHANNELS = 66, ITEMS = 16 };
+enum { CHANNELS = 64, ITEMS_A_UNIT = 2 };
 
-/* Blocks of cb channels by panels of M by parts of the tiles, `per` of them, `block` at a time. */
+/* Blocks of cb channels (cr rows of whole tiles) by panels of M by parts of the tiles, `per` of
+ * them, `block` at a time. Each part more is another o to write and to add up. */
 struct cut_dw {
 	struct cg__tile t;
-	int64_t down, across, tiles, block, panels, cb, blocks, ldv, per, parts, bytes;
+	int64_t down, across, tiles, block, panels, cb, cr, blocks, ldv, per, parts, bytes;
 };
 
 static int64_t at_least_1(int64_t n)
@@ -129,21 +130,22 @@ static int64_t at_least_1(int64_t n)
 static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd *f)
 {
 	const int64_t m = SIDE + 1 - f->side, lanes = cg__vector_width(e);
-	const int64_t cache = cg__emit_ctx(e)->info.local_bytes * 2 / 3;
+	const int64_t cache = cg__emit_ctx(e)->info.local_bytes / 2;
 	struct cut_dw k = { .t = cg__tile_of(e, f->M), .down = up(f->P, m), .across = up(f->Q, m) };
 	int64_t row, parts;
 
 	k.tiles = f->B * k.down * k.across;
 	k.panels = up(f->M, k.t.cols);
-	k.cb = up(up(f->C, up(f->C, CHANNELS)), k.t.rows) * k.t.rows;
+	k.cb = up(up(f->C, up(f->C, CHANNELS)), lanes) * lanes;
+	k.cr = up(k.cb, k.t.rows) * k.t.rows;
 	k.blocks = up(f->C, k.cb);
-	k.ldv = up(k.cb, lanes) * lanes;
-	parts = up(ITEMS, k.blocks * k.panels);
+	k.ldv = up(k.cr, lanes) * lanes;
+	parts = up(ITEMS_A_UNIT * cg__compute_units(e), k.blocks * k.panels);
 	k.per = up(k.tiles, parts < k.tiles / 64 ? parts : at_least_1(k.tiles / 64));
 	k.parts = up(k.tiles, k.per);
 	/* beside v and d, o should find room in the cache */
 	row = POINTS * (k.ldv + k.t.cols) * 4;
-	k.block = at_least_1((cache - POINTS * k.cb * k.t.cols * 4) / row);
+	k.block = at_least_1((cache - POINTS * k.cr * k.t.cols * 4) / row);
 	k.block = up(k.per, up(k.per, k.block));
 	k.bytes = k.block * row + 2 * POINTS * lanes * 4;
 	return k;
@@ -158,7 +160,7 @@ bool cg__winograd_suits_dw(const struct cg__emit *e, const struct cg__winograd *
 cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f)
 {
 	const struct cut_dw k = cut_dw(e, f);
-	const int64_t rows = k.blocks * k.cb;
+	const int64_t rows = k.blocks * k.cr;
 	char text[64];
 	const char *options = options_of(f, k.t, text);
 	cg_tensor *o = cg__temp(e, CG_FLOAT32, k.parts * k.panels * POINTS * rows * k.t.cols);
@@ -169,9 +171,10 @@ cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f)
 		cg__range_3d((size_t)k.blocks, (size_t)k.panels, (size_t)k.parts, 1, 1, 1),
 		IN(f->x), IN(f->w), OUT(o), LOCALMEM(k.bytes), INT(f->H), INT(f->W), INT(f->C),
 		INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top), INT(f->pad_left), INT(k.down),
-		INT(k.across), INT(k.tiles), INT(k.per), INT(k.block), INT(k.cb), INT(k.ldv)));
+		INT(k.across), INT(k.tiles), INT(k.per), INT(k.block), INT(k.cb), INT(k.cr),
+		INT(k.ldv)));
 	count_flops(e, f);
 	return CG__LAUNCH(e, "winograd_cpu", options, "winograd_dw_join",
 		cg__range_2d((size_t)k.panels, (size_t)f->C, 1, 1), IN(o), OUT(f->y), INT(f->C),
-		INT(f->M), INT(rows), INT(k.parts));
+		INT(f->M), INT(rows), INT(k.parts), INT(k.cb), INT(k.cr));
 }

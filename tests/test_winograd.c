@@ -61,6 +61,7 @@ static const struct op_case cases[] = {
 		CASE(3, CONFIG(.pad_left = 1, .pad_bottom = 2), 2, 9, 6, 16, 17) },
 	{ "winograd 3x3, pad 1, 63->65", CASE(3, CONFIG(PAD(1)), 1, 5, 10, 63, 65) },
 	{ "winograd 3x3, pad 1, 64->130", CASE(3, CONFIG(PAD(1)), 1, 8, 4, 64, 130) },
+	{ "winograd 3x3, pad 1, 100->20", CASE(3, CONFIG(PAD(1)), 1, 7, 4, 100, 20) },
 	{ "winograd 3x3, pad 1, many tiles", CASE(3, CONFIG(PAD(1)), 3, 41, 39, 8, 9) },
 	{ "winograd 5x5, one tile", CASE(5, CONFIG(0), 1, 6, 6, 3, 8) },
 	{ "winograd 5x5, pad 2, 1 x 5x7", CASE(5, CONFIG(PAD(2)), 1, 5, 7, 17, 33) },
