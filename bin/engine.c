@@ -45,8 +45,11 @@ int engine_open(const struct cli *c, cg_ctx **ctx)
 	cg_options options = { .device = cli_text(c, "device") };
 	int status;
 
-	if (cg_open(&options, ctx) == CG_OK)
+	if (cg_open(&options, ctx) == CG_OK) {
+		if (*cg_tune_note(*ctx))
+			cli_warn(c, "%s", cg_tune_note(*ctx));
 		return -1;
+	}
 	status = *ctx ? engine_fail(c, *ctx, "device") : cli_fail(c, CLI_RUNTIME, "out of memory");
 	cg_close(*ctx);
 	*ctx = NULL;

@@ -295,6 +295,41 @@ cg_launch cg_plan_launch(const cg_plan *p, int i);
  * convolutions, GB/s of all tensors named, scratch too. */
 cg_status cg_plan_summary(const cg_plan *p, FILE *f);
 
+/* ---- tuning ------------------------------------------------------------------------------------- */
+
+/* Some operations can be computed in several ways, which differ in speed and in rounding. Without tuning the way is a
+ * function of the shape alone, and results repeat bit for bit. Tuning times the ways on this device and keeps what
+ * it found in a file of the cache folder; later contexts take what the file says, so results repeat as long as it
+ * stays. It is for this very device, driver and version of the kernels, and is ignored where they are others.
+ *
+ * Ways are checked first: one whose result differs from the usual one's by more than 2e-4 of the largest value is
+ * out. Another way than the usual is taken if it is quicker by 3 % or more. */
+typedef enum cg_autotune {
+	CG_AUTOTUNE_OFF,	/* the usual ways */
+	CG_AUTOTUNE_CACHE,	/* what the file says (unless CG_AUTOTUNE in the environment says otherwise) */
+	CG_AUTOTUNE_ON,		/* cg_plan_new also times what the file does not say, and writes it */
+	CG_AUTOTUNE_AGAIN	/* and what it says, anew */
+} cg_autotune;
+/* For the plans made from now on. Seconds are limits for each way and for each plan, 0: .05 and 4; what is not
+ * timed within them is left for the next plan. */
+void cg_tune(cg_ctx *ctx, cg_autotune mode, double way_seconds, double plan_seconds);
+
+#define CG_WAYS 8
+typedef struct cg_choice {
+	const char *key;		/* what is computed: "conv2d y B64 H44 ..." */
+	int ways, usual, taken;		/* indices */
+	const char *way[CG_WAYS];	/* "direct", "winograd" */
+	double seconds[CG_WAYS];	/* NAN: not timed, or out */
+	double error[CG_WAYS];		/* largest difference from the usual way / largest value */
+	bool known, timed;		/* from the file or timed; timed by this context */
+} cg_choice;
+/* What plans made by this context asked for while tuning was on. */
+int cg_choice_count(const cg_ctx *ctx);
+cg_choice cg_choice_at(const cg_ctx *ctx, int i);
+/* The file, "" where there is none; and what was wrong with it, "" if nothing. */
+const char *cg_tune_file(cg_ctx *ctx);
+const char *cg_tune_note(cg_ctx *ctx);
+
 /* ---- operations: elementwise ---------------------------------------------------------------- */
 
 cg_tensor *cg_add(cg_tensor *a, cg_tensor *b);		/* y = a + b, same shapes */

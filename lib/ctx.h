@@ -12,6 +12,8 @@
 
 struct cg__program;	/* kernel.c */
 struct cg__staging;	/* arena.c */
+struct cg__tuned;	/* tuned.c */
+struct cg__choices;	/* choice.c */
 
 struct cg_ctx {
 	cg_status status;	/* the first failure */
@@ -22,6 +24,9 @@ struct cg_ctx {
 	cl_context cl;
 	cl_command_queue queue;	/* in order */
 	struct cg__tune tune;
+	cg_autotune autotune;
+	struct cg__tuned *tuned;
+	struct cg__choices *choices;
 	struct cg__program *programs;
 	struct cg__staging *staging;
 	void *gemm;		/* gemm.c */

@@ -24,6 +24,11 @@ cg_ctx *cg__emit_ctx(const struct cg__emit *e)
 	return e->plan->ctx;
 }
 
+const cg_tensor *cg__emit_node(const struct cg__emit *e)
+{
+	return e->node;
+}
+
 static size_t at_most(int64_t n, int64_t limit)
 {
 	return (size_t)(n < 1 ? 1 : n < limit ? n : limit);

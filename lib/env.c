@@ -88,6 +88,25 @@ static cg_status parse_choice(
 	return cg__fail(ctx, CG_ERR_ARGUMENT, "%s=%s: expected %s or %s", name, value, a, b);
 }
 
+/* Without a cache nothing is known, and nothing kept: off. */
+static cg_status parse_autotune(cg_ctx *ctx, struct cg__env *env)
+{
+	const char *word = env->autotune;
+
+	if (word[0] == '\0' || strcmp(word, "cache") == 0)
+		env->autotune_mode = CG_AUTOTUNE_CACHE;
+	else if (strcmp(word, "on") == 0)
+		env->autotune_mode = CG_AUTOTUNE_ON;
+	else if (strcmp(word, "off") == 0)
+		env->autotune_mode = CG_AUTOTUNE_OFF;
+	else
+		return cg__fail(ctx, CG_ERR_ARGUMENT, "CG_AUTOTUNE=%s: expected off, cache or on",
+			word);
+	if (strcmp(env->cache, "off") == 0)
+		env->autotune_mode = CG_AUTOTUNE_OFF;
+	return CG_OK;
+}
+
 cg_status cg__env_read(cg_ctx *ctx, struct cg__env *env)
 {
 	memset(env, 0, sizeof(*env));
@@ -99,6 +118,7 @@ cg_status cg__env_read(cg_ctx *ctx, struct cg__env *env)
 	TRY(parse_guard(ctx, env));
 	TRY(parse_choice(ctx, "CG_FAMILY", env->family, "cpu", "gpu"));
 	TRY(parse_choice(ctx, "CG_GEMM", env->gemm, "own", "clblast"));
+	TRY(parse_autotune(ctx, env));
 	TRY(parse_trace(ctx, env));
 	return parse_fault(ctx, env);
 }

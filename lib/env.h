@@ -17,8 +17,9 @@
 	X("CG_CL_DIR", cl_dir, "directory: read kernels from there instead of the built-in copies") \
 	X("CG_BUILD", build, "further options for the kernel compiler") \
 	X("CG_TUNE", tune, "file with parameters that override the built-in tune table") \
+	X("CG_AUTOTUNE", autotune, "off; cache: take what tuning has found here before; on: also time shapes not seen yet [cache]") \
 	X("CG_FUSE", fuse, "-name,-name: rewrites to leave out; -all: every one") \
-	X("CG_CACHE", cache, "off, or a directory for kernel binaries [$XDG_CACHE_HOME/clgrad; PoCL: off]") \
+	X("CG_CACHE", cache, "off, or a directory for kernel binaries and what tuning found [$XDG_CACHE_HOME/clgrad; binaries on PoCL: off]") \
 	X("XDG_CACHE_HOME", xdg_cache, "where caches lie [$HOME/.cache]") \
 	X("HOME", home, "home directory")
 
@@ -29,6 +30,7 @@ struct cg__env {
 #define X(name, field, help) char field[256];
 	CG__ENV_LIST(X)
 #undef X
+	cg_autotune autotune_mode;
 	unsigned trace_mask;
 	bool sync_on, nan_on, guard_on;
 	bool guard_exact;	/* own buffers of the very size, for tools that check bounds themselves */

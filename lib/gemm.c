@@ -1,5 +1,6 @@
 #include "gemm.h"
 
+#include "choice.h"
 #include "ctx.h"
 
 #include <clblast_c.h>
@@ -138,19 +139,27 @@ static cg_status emit_clblast(struct cg__emit *e, const struct cg__gemm *g)
 
 /* ---- our tile kernel: GPU style --------------------------------------------------------- */
 
-/* Long products of few tiles (weight gradients) are cut along K; a function of the shape alone. */
-static int64_t splits_of(const struct cg__gemm *g, int64_t tiles)
+/* Ways of our kernels: more or fewer pieces than usual. */
+enum cut { USUAL, FINER, COARSER };
+
+static int64_t recut(int64_t pieces, enum cut cut)
 {
-	int64_t splits = 512 / tiles, most = g->K / 256;
+	return cut == FINER ? 2 * pieces : cut == COARSER ? (pieces + 1) / 2 : pieces;
+}
+
+/* Long products of few tiles (weight gradients) are cut along K. */
+static int64_t splits_of(const struct cg__gemm *g, int64_t tiles, enum cut cut)
+{
+	int64_t splits = recut(512 / tiles, cut), most = g->K / 256;
 
 	splits = splits < most ? splits : most;
 	return splits < 1 ? 1 : splits > 64 ? 64 : splits;
 }
 
-static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g)
+static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	int64_t across = (g->N + 63) / 64, down = (g->M + 63) / 64,
-		splits = splits_of(g, across * down * g->batch);
+		splits = splits_of(g, across * down * g->batch, cut);
 	cg_tensor *part =
 		splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->batch * g->M * g->N) : NULL;
 	static const char *const options[4] = { NULL, "-DTRANS_B=1", "-DTRANS_A=1",
@@ -243,11 +252,12 @@ static int64_t block_of(int64_t K, int64_t most)
 		INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), INT((g)->M), \
 		INT((g)->N), INT((g)->K)
 
-static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g)
+static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	const struct cg__tile t = cg__tile_of(e, g->N);
 	const int64_t panels = up(g->N, t.cols),
-		      down = cg__tile_block(e, t, g->M, panels * g->batch);
+		      usual = cg__tile_block(e, t, g->M, panels * g->batch),
+		      down = up(up(g->M, recut(up(g->M, usual), cut)), t.rows) * t.rows;
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
 		cg__range_3d((size_t)panels, (size_t)up(g->M, down), (size_t)g->batch, 1, 1, 1),
@@ -289,7 +299,7 @@ static struct division try_blocks(const struct cg__emit *e, const struct cg__gem
 
 /* Of one product a long K may be cut. The division, and with it the result's last bits, is a function of the shape and
  * of the number of compute units. */
-static struct division divide(const struct cg__emit *e, const struct cg__gemm *g)
+static struct division divide(const struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	const bool whole = g->batch > 1 || g->bias || g->act != CG__ACT_NONE;
 	const int64_t most = whole ? 1 : clamped(g->K / 256, 1, 32);
@@ -297,6 +307,9 @@ static struct division divide(const struct cg__emit *e, const struct cg__gemm *g
 
 	for (int64_t parts = 1; parts <= most; parts++)
 		best = try_blocks(e, g, cg__tile_of(e, g->N), best, parts);
+	if (cut != USUAL)
+		best = try_blocks(e, g, cg__tile_of(e, g->N), (struct division){ 0 },
+			clamped(recut(best.parts, cut), 1, most));
 	return best;
 }
 
@@ -338,24 +351,46 @@ static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, st
 		e, part, d.parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
 }
 
-static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g)
+static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	struct division d = { 0 };
 
 	if (g->trans_a)
-		d = divide(e, g);
+		d = divide(e, g, cut);
 	if (d.parts > 1)
 		return emit_cpu_parts(e, g, d);
-	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), d) : emit_cpu_nx(e, g));
+	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), d) : emit_cpu_nx(e, g, cut));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return CG_OK;
+}
+
+/* ---- which ------------------------------------------------------------------------------- */
+
+enum { CLBLAST = COARSER + 1 };
+
+/* CLBlast is a way on GPUs, unless CG_GEMM says who multiplies. */
+static int choose(struct cg__emit *e, const struct cg__gemm *g)
+{
+	static const char *const ways[] = { "own", "finer", "coarser", "clblast" };
+	const cg_ctx *ctx = cg__emit_ctx(e);
+	const bool forced = ctx->env.gemm[0] != '\0', either = !cg__is_cpu(e) && !forced;
+	char key[128];
+
+	if (ctx->tune.clblast && !either)
+		return CLBLAST;
+	snprintf(key, sizeof(key), "gemm%s%s M%lld N%lld K%lld lda%lld ldb%lld batch%lld%s%s",
+		g->trans_a ? " a'" : "", g->trans_b ? " b'" : "", (long long)g->M, (long long)g->N,
+		(long long)g->K, (long long)g->lda, (long long)g->ldb, (long long)g->batch,
+		g->bias || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "");
+	return cg__choose(e, key, ways, either ? 4 : 3, ctx->tune.clblast ? CLBLAST : USUAL);
 }
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g)
 {
 	struct cg__gemm f = complete(g);
+	const int way = choose(e, &f);
 
-	if (cg__emit_ctx(e)->tune.clblast)
+	if (way == CLBLAST)
 		return emit_clblast(e, &f);
-	return cg__is_cpu(e) ? emit_cpu(e, &f) : emit_tiles(e, &f);
+	return cg__is_cpu(e) ? emit_cpu(e, &f, (enum cut)way) : emit_tiles(e, &f, (enum cut)way);
 }

@@ -127,7 +127,7 @@ static void hash_of(cg_ctx *ctx, const char *source, const char *options, char h
 	snprintf(hash, 33, "%016llx%016llx", (unsigned long long)a, (unsigned long long)b);
 }
 
-static bool cache_path(cg_ctx *ctx, const char *hash, const char *end, char *path, size_t size)
+bool cg__cache_path(cg_ctx *ctx, const char *name, char *path, size_t size)
 {
 	const struct cg__env *e = &ctx->env;
 	int n;
@@ -135,19 +135,27 @@ static bool cache_path(cg_ctx *ctx, const char *hash, const char *end, char *pat
 	if (strcmp(e->cache, "off") == 0)
 		return false;
 	if (e->cache[0])
-		n = snprintf(path, size, "%s/%s%s", e->cache, hash, end);
-	else if (!ctx->tune.keep_binaries)
-		return false;
+		n = snprintf(path, size, "%s/%s", e->cache, name);
 	else if (e->xdg_cache[0])
-		n = snprintf(path, size, "%s/clgrad/%s%s", e->xdg_cache, hash, end);
+		n = snprintf(path, size, "%s/clgrad/%s", e->xdg_cache, name);
 	else if (e->home[0])
-		n = snprintf(path, size, "%s/.cache/clgrad/%s%s", e->home, hash, end);
+		n = snprintf(path, size, "%s/.cache/clgrad/%s", e->home, name);
 	else
 		return false;
 	return n > 0 && (size_t)n < size;
 }
 
-static void make_directories(char *path)
+static bool binary_path(cg_ctx *ctx, const char *hash, char *path, size_t size)
+{
+	char name[48];
+
+	if (!ctx->env.cache[0] && !ctx->tune.keep_binaries)
+		return false;
+	snprintf(name, sizeof(name), "%s.bin", hash);
+	return cg__cache_path(ctx, name, path, size);
+}
+
+void cg__make_directories(char *path)
 {
 	for (char *p = path + 1; *p; p++)
 		if (*p == '/') {
@@ -196,7 +204,7 @@ static bool load_binary(cg_ctx *ctx, struct cg__program *p, const char *options)
 	unsigned char *bytes;
 	cl_int status, code;
 
-	if (!cache_path(ctx, p->hash, ".bin", path, sizeof(path)) ||
+	if (!binary_path(ctx, p->hash, path, sizeof(path)) ||
 		(bytes = cache_read(path, &h)) == NULL)
 		return false;
 	const unsigned char *binary = bytes + h.names;
@@ -243,7 +251,7 @@ static void save_binary(cg_ctx *ctx, struct cg__program *p)
 	struct header h;
 
 	p->dirty = false;
-	if (!cache_path(ctx, p->hash, ".bin", path, sizeof(path)) || p->names == NULL)
+	if (!binary_path(ctx, p->hash, path, sizeof(path)) || p->names == NULL)
 		return;
 	if (clGetProgramInfo(p->program, CL_PROGRAM_BINARY_SIZES, sizeof(size), &size, NULL) !=
 			CL_SUCCESS ||
@@ -257,7 +265,7 @@ static void save_binary(cg_ctx *ctx, struct cg__program *p)
 		h.names = strlen(p->names);
 		h.binary = size;
 		h.sum = fnv(fnv(14695981039346656037u, p->names, (size_t)h.names), binary, size);
-		make_directories(path);
+		cg__make_directories(path);
 		write_file(path, &h, p->names, binary);
 	}
 	free(binary);

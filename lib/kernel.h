@@ -22,4 +22,9 @@ cg_status cg__kernel_new(cg_ctx *ctx, const char *file, const char *options, con
 void cg__kernel_save_cache(cg_ctx *ctx);
 void cg__kernel_close(cg_ctx *ctx);
 
+/* The path of a file in the cache folder; false where there is none. */
+bool cg__cache_path(cg_ctx *ctx, const char *name, char *path, size_t size);
+/* Makes the folders above a file. */
+void cg__make_directories(char *path);
+
 #endif

@@ -12,6 +12,7 @@ lib_libcore_la_SOURCES = \
 	lib/check.c \
 	lib/checkpoint.c \
 	lib/clgrad.h \
+	lib/choice.c lib/choice.h \
 	lib/ctx.h \
 	lib/device.c lib/device.h \
 	lib/emit.c \
@@ -42,12 +43,14 @@ lib_libcore_la_SOURCES = \
 	lib/optim.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h lib/plan_run.c \
+	lib/plan_tune.c \
 	lib/profile.c \
 	lib/safetensors.c lib/safetensors.h \
 	lib/safetensors_write.c \
 	lib/sched.c \
 	lib/summary.c \
 	lib/tune.c lib/tune.h \
+	lib/tuned.c lib/tuned.h \
 	lib/winograd.c lib/winograd.h
 
 nodist_lib_libcore_la_SOURCES = lib/cl_sources.c

@@ -179,6 +179,7 @@ cg_status cg__launch_zero(struct cg__emit *e, const cg_tensor *x);
 /* Appends a copy of all of x to y, of the same type and count. */
 cg_status cg__launch_copy(struct cg__emit *e, const cg_tensor *x, const cg_tensor *y);
 cg_ctx *cg__emit_ctx(const struct cg__emit *e);
+const cg_tensor *cg__emit_node(const struct cg__emit *e);
 
 /* Several tensors written by one node beside y (an update): declares an effect of the graph. */
 cg_status cg__effect(cg_tensor *node);

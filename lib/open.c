@@ -1,10 +1,12 @@
 /* Assembles and takes apart a context. */
 #include "arena.h"
+#include "choice.h"
 #include "ctx.h"
 #include "device.h"
 #include "fuse.h"
 #include "gemm.h"
 #include "kernel.h"
+#include "tuned.h"
 
 #include <stdlib.h>
 
@@ -20,6 +22,7 @@ const char *cg_version(void)
 static cg_status assemble(cg_ctx *ctx, const cg_options *options)
 {
 	TRY(cg__env_read(ctx, &ctx->env));
+	ctx->autotune = ctx->env.autotune_mode;
 	TRY(cg__fuse_check(ctx));
 	TRY(cg__device_open(ctx, options ? options->device : NULL));
 	TRY(cg__tune_choose(ctx, &ctx->info, &ctx->tune));
@@ -42,6 +45,8 @@ void cg_close(cg_ctx *ctx)
 		clFinish(ctx->queue);
 	cg__kernel_close(ctx);
 	cg__gemm_close(ctx);
+	cg__choices_close(ctx);
+	cg__tuned_close(ctx);
 	cg__staging_free(ctx);
 	cg__device_close(ctx);
 	free(ctx);

@@ -32,6 +32,25 @@ static void drop_unused_aux(const cg_graph *g, const bool *needed)
 				g->node[i]->aux[a] = NULL;
 }
 
+static void launch_free(struct cg__launch *l)
+{
+	if (l->kernel)
+		clReleaseKernel(l->kernel);
+	free(l->options);
+	free(l->arg);
+	free(l->blob);
+	free(l->mem);
+}
+
+static void drop_launches(cg_plan *p)
+{
+	for (int i = 0; i < p->launches; i++)
+		launch_free(&p->launch[i]);
+	for (int i = 0; i < p->temps; i++)
+		free(p->temp[i]);
+	p->launches = p->temps = 0;
+}
+
 static cg_status emit_all(cg_plan *p)
 {
 	bool *needed = mark_needed(p->graph, p->keep);
@@ -162,6 +181,10 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 	p->graph->planned = true;
 	TRY(cg__fuse(p->graph, p->keep));
 	TRY(emit_all(p));
+	if (cg__plan_tune(p)) {
+		drop_launches(p);
+		TRY(emit_all(p));
+	}
 	TRY(find_lifetimes(p));
 	for (int i = 0; i < p->slots; i++)
 		unshared += p->slot[i].bytes;
@@ -190,24 +213,13 @@ cg_plan *cg_plan_new(cg_graph *g, cg_tensor *const *out, int count)
 	return p;
 }
 
-static void launch_free(struct cg__launch *l)
-{
-	if (l->kernel)
-		clReleaseKernel(l->kernel);
-	free(l->options);
-	free(l->arg);
-	free(l->blob);
-	free(l->mem);
-}
-
 void cg_plan_free(cg_plan *p)
 {
 	if (p == NULL)
 		return;
 	if (p->prepared)
 		clFinish(p->ctx->queue);
-	for (int i = 0; i < p->launches; i++)
-		launch_free(&p->launch[i]);
+	drop_launches(p);
 	for (int i = 0; p->sub && i < p->slots; i++)
 		if (p->sub[i])
 			clReleaseMemObject(p->sub[i]);
@@ -216,8 +228,6 @@ void cg_plan_free(cg_plan *p)
 			clReleaseMemObject(p->grad_sub[i]);
 	for (int i = 0; p->bank && i < p->banks; i++)
 		cg__mem_free(p->ctx, p->bank[i], p->bank_bytes[i]);
-	for (int i = 0; i < p->temps; i++)
-		free(p->temp[i]);
 	free(p->keep);
 	free(p->launch);
 	free(p->temp);

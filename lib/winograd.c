@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "choice.h"
 #include "ctx.h"
 
 enum { SIDE = 6, POINTS = SIDE * SIDE, DEPTH = 16 }; /* as in winograd_cpu.cl */
@@ -64,16 +65,26 @@ static bool possible(const struct cg__emit *e, const struct cg__winograd *f)
  * cost more than they save (doc/performance.md). */
 enum { CHANNELS_LEAST = 16, TILES_LEAST = 64, SIZE_LEAST_3 = 7, SIZE_LEAST_5 = 6 };
 
-bool cg__winograd_suits(const struct cg__emit *e, const struct cg__winograd *f)
+static bool suits(struct cg__emit *e, const struct cg__winograd *f, const char *part)
 {
-	const int when = cg__emit_ctx(e)->tune.winograd;
+	static const char *const ways[] = { "direct", "winograd" };
 	const int64_t least = f->side == 3 ? SIZE_LEAST_3 : SIZE_LEAST_5;
+	const bool usual = f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= least &&
+		f->Q >= least && cut(e, f).tiles >= TILES_LEAST;
+	char key[128];
 
-	if (when == 0 || !possible(e, f))
-		return false;
-	return when > 1 ||
-		(f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= least &&
-			f->Q >= least && cut(e, f).tiles >= TILES_LEAST);
+	if (cg__emit_ctx(e)->tune.winograd > 1)
+		return true;
+	snprintf(key, sizeof(key), "conv2d %s B%d H%d W%d C%d P%d Q%d M%d R%d pad %d %d", part,
+		(int)f->B, (int)f->H, (int)f->W, (int)f->C, (int)f->P, (int)f->Q, (int)f->M,
+		(int)f->side, (int)f->pad_top, (int)f->pad_left);
+	return cg__choose(e, key, ways, 2, usual) == 1;
+}
+
+bool cg__winograd_suits(struct cg__emit *e, const struct cg__winograd *f)
+{
+	return cg__emit_ctx(e)->tune.winograd && possible(e, f) &&
+		suits(e, f, f->transposed ? "dx" : "y");
 }
 
 /* -DWINDOW and the tile's, in the caller's text. */
@@ -151,10 +162,11 @@ static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd 
 	return k;
 }
 
-bool cg__winograd_suits_dw(const struct cg__emit *e, const struct cg__winograd *f)
+bool cg__winograd_suits_dw(struct cg__emit *e, const struct cg__winograd *f)
 {
-	return cg__winograd_suits(e, f) &&
-		(uint64_t)cut_dw(e, f).bytes <= cg__emit_ctx(e)->info.local_bytes;
+	return cg__emit_ctx(e)->tune.winograd && possible(e, f) &&
+		(uint64_t)cut_dw(e, f).bytes <= cg__emit_ctx(e)->info.local_bytes &&
+		suits(e, f, "dw");
 }
 
 cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f)

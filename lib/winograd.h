@@ -16,9 +16,9 @@ struct cg__winograd {
 	int64_t side, pad_top, pad_left; /* pads may be negative */
 };
 
-/* Whether to: a function of the shape, the device and the tune table alone. */
-bool cg__winograd_suits(const struct cg__emit *e, const struct cg__winograd *f);
-bool cg__winograd_suits_dw(const struct cg__emit *e, const struct cg__winograd *f);
+/* Whether to: a function of the shape, the device and the tune table, unless tuning knows better. */
+bool cg__winograd_suits(struct cg__emit *e, const struct cg__winograd *f);
+bool cg__winograd_suits_dw(struct cg__emit *e, const struct cg__winograd *f);
 cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f);
 /* dw[side,side,C,M] = f->y, of x = f->x and dy = f->w; the other fields as for y. */
 cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f);

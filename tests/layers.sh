@@ -14,9 +14,10 @@ lib/ctx
 lib/device
 lib/arena
 lib/kernel
-lib/ceiling
+lib/ceiling lib/tuned
 lib/op
 lib/graph
+lib/choice
 lib/gemm
 lib/winograd
 lib/op/*
@@ -24,7 +25,7 @@ lib/params
 lib/autodiff
 lib/fuse
 lib/plan
-lib/emit lib/check lib/plan_run lib/profile lib/summary
+lib/emit lib/check lib/plan_tune lib/plan_run lib/profile lib/summary
 lib/safetensors lib/nn lib/optim lib/sched
 lib/safetensors_write
 lib/checkpoint

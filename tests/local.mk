@@ -20,6 +20,7 @@ ops_programs = \
 unit_programs = \
 	tests/test_bench \
 	tests/test_charts \
+	tests/test_choice \
 	tests/test_cli \
 	tests/test_data \
 	tests/test_env \

@@ -1,0 +1,247 @@
+/*
+ * Tuning: of three ways the quick one is taken, the wrong one never, later contexts take what the file says, and files
+ * that are not ours are ignored. The ways of real products and convolutions agree.
+ */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "choice.h"
+#include "ctx.h"
+#include "tap.h"
+
+enum { COUNT = 100000, SLOW = 40 };
+static char folder[] = "/tmp/clgrad-choice-XXXXXX";
+
+/* y = x, by forty copies (as usual), by one, or not at all. */
+static cg_status emit(struct cg__emit *e, const cg_tensor *y)
+{
+	static const char *const ways[] = { "slow", "wrong", "quick" };
+	const int way = cg__choose(e, "test copy", ways, 3, 0);
+
+	if (way == 1)
+		return cg__launch_zero(e, y);
+	for (int i = 0; i < (way == 0 ? SLOW : 1); i++)
+		TRY(cg__launch_copy(e, y->src[0], y));
+	return CG_OK;
+}
+
+static const struct cg_op op = { .name = "test", .emit = emit };
+
+/* Launches of a plan of the operation, its result checked; 0 on failure. */
+static int launches(cg_ctx *ctx)
+{
+	static float value[COUNT], result[COUNT];
+	int64_t n = COUNT;
+	cg_array *in = cg_array_new(ctx, "in", CG_FLOAT32, 1, &n);
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *y = cg__node_like(&op, cg_use(g, in), CG__SRC(cg_use(g, in)), NULL, 0);
+	cg_plan *p = cg_plan_new(g, &y, 1);
+	int count = 0;
+
+	for (int i = 0; i < COUNT; i++)
+		value[i] = (float)i;
+	if (p && cg_array_write(in, value, sizeof(value)) == CG_OK && cg_plan_run(p) == CG_OK &&
+		cg_plan_read(p, y, result, sizeof(result)) == CG_OK &&
+		memcmp(value, result, sizeof(value)) == 0)
+		count = cg_plan_launches(p);
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(in);
+	return count;
+}
+
+static int launches_with(const char *mode)
+{
+	cg_ctx *ctx;
+	int count;
+
+	setenv("CG_AUTOTUNE", mode, 1);
+	count = cg_open(NULL, &ctx) == CG_OK ? launches(ctx) : 0;
+	cg_close(ctx);
+	return count;
+}
+
+static void test_tuning(void)
+{
+	cg_ctx *ctx;
+	cg_choice c;
+
+	ok(launches_with("off") == SLOW && launches_with("cache") == SLOW,
+		"the usual way where nothing is known");
+	setenv("CG_AUTOTUNE", "on", 1);
+	cg_open(NULL, &ctx);
+	ok(launches(ctx) == 1, "tuned: the quick one");
+	ok(cg_choice_count(ctx) == 1, "one choice");
+	c = cg_choice_at(ctx, 0);
+	ok(!strcmp(c.key, "test copy") && c.ways == 3 && c.usual == 0 && c.taken == 2 && c.timed,
+		"%s: %s instead of %s", c.key, c.way[c.taken], c.way[c.usual]);
+	ok(c.seconds[2] < c.seconds[0] && isnan(c.seconds[1]), "%g instead of %g ms, the wrong not timed",
+		1e3 * c.seconds[2], 1e3 * c.seconds[0]);
+	ok(c.error[0] == 0 && c.error[2] == 0 && c.error[1] > .9, "the wrong one is off by %g",
+		c.error[1]);
+	ok(access(cg_tune_file(ctx), R_OK) == 0 && !cg_tune_note(ctx)[0], "kept in %s",
+		cg_tune_file(ctx));
+	cg_close(ctx);
+	ok(launches_with("cache") == 1, "the next context takes it");
+	ok(launches_with("off") == SLOW, "not where it is off");
+	setenv("CG_CACHE", "off", 1);
+	ok(launches_with("on") == SLOW, "without a cache nothing is tuned");
+	setenv("CG_CACHE", folder, 1);
+	setenv("CG_AUTOTUNE", "maybe", 1);
+	ok(cg_open(NULL, &ctx) == CG_ERR_ARGUMENT && strstr(cg_error(ctx), "CG_AUTOTUNE=maybe"), "%s",
+		cg_error(ctx));
+	cg_close(ctx);
+}
+
+static void path_of_file(char path[1024])
+{
+	cg_ctx *ctx;
+
+	setenv("CG_AUTOTUNE", "cache", 1);
+	cg_open(NULL, &ctx);
+	snprintf(path, 1024, "%s", cg_tune_file(ctx));
+	cg_close(ctx);
+}
+
+/* The file with `from` replaced by `to`; "" for the end: cut there. */
+static void damage(const char *path, const char *from, const char *to)
+{
+	char text[8192], *at;
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	at = strstr(text, from);
+	f = fopen(path, "w");
+	if (f && at) {
+		fprintf(f, "%.*s%s", (int)(at - text), text, to);
+		if (*to)
+			fputs(at + strlen(from), f);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void test_files(void)
+{
+	static const struct {
+		const char *from, *to, *what, *note;
+	} damages[] = {
+		{ "driver", "chauffeur", "of another driver", "is of another device" },
+		{ "test copy = ", "test copy: ", "with a line of another form", "no `key = value`" },
+		{ "# end", "", "that breaks off", "breaks off" },
+		{ "# end 1", "# end 7", "that lacks lines", "breaks off" },
+		{ "quick", "qu\001ck", "with a control character", "no `key = value`" },
+	};
+	char path[1024];
+	cg_ctx *ctx;
+
+	path_of_file(path);
+	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		launches_with("on");
+		ok(launches_with("cache") == 1, "written anew");
+		damage(path, damages[i].from, damages[i].to);
+		setenv("CG_AUTOTUNE", "cache", 1);
+		cg_open(NULL, &ctx);
+		ok(launches(ctx) == SLOW && strstr(cg_tune_note(ctx), damages[i].note),
+			"a file %s: %s", damages[i].what, cg_tune_note(ctx));
+		cg_close(ctx);
+	}
+	launches_with("on");
+	damage(path, "quick", "other");
+	ok(launches_with("cache") == SLOW, "a way that is none is unknown");
+}
+
+static cg_tensor *make(cg_graph *g, cg_array *x, cg_array *w, cg_array *v)
+{
+	cg_tensor *y = cg_relu(cg_conv2d(cg_use(g, x), cg_use(g, w), 1, 1));
+
+	return cg_sum(cg_matmul(CG_RESHAPE(y, -1, 32), cg_use(g, v)));
+}
+
+/* All ways of a convolution, a product and their gradients. */
+static void test_operations(void)
+{
+	cg_ctx *ctx;
+	cg_array *x, *w, *v;
+	cg_graph *g;
+	cg_tensor *y, *out[3];
+	cg_plan *p;
+	int timed = 0, right = 0, ways = 0;
+
+	cg_open(NULL, &ctx);
+	cg_tune(ctx, CG_AUTOTUNE_ON, .01, 1e6); /* building kernels takes long on a machine at work */
+	x = cg_array_new(ctx, "x", CG_FLOAT32, 4, (int64_t[]){ 8, 12, 12, 16 });
+	w = cg_array_new(ctx, "w", CG_FLOAT32, 4, (int64_t[]){ 3, 3, 16, 32 });
+	v = cg_array_new(ctx, "v", CG_FLOAT32, 2, (int64_t[]){ 32, 70 });
+	g = cg_graph_new(ctx, CG_TRAIN);
+	cg_want_grad(cg_use(g, x));
+	cg_want_grad(cg_use(g, w));
+	cg_want_grad(cg_use(g, v));
+	y = make(g, x, w, v);
+	cg_backward(y, NULL);
+	out[0] = cg_grad(cg_use(g, x));
+	out[1] = cg_grad(cg_use(g, w));
+	out[2] = cg_grad(cg_use(g, v));
+	p = cg_plan_new(g, out, 3);
+	ok(p && cg_plan_run(p) == CG_OK && cg_finish(ctx) == CG_OK, "a tuned plan runs%s",
+		cg_error(ctx));
+	for (int i = 0; i < cg_choice_count(ctx); i++) {
+		cg_choice c = cg_choice_at(ctx, i);
+
+		timed += c.timed;
+		for (int k = 0; k < c.ways; k++, ways++)
+			right += c.error[k] <= 2e-4;
+		diag("%s: %s", c.key, c.way[c.taken]);
+	}
+	ok(timed >= 3 && timed == cg_choice_count(ctx), "%d choices, all timed", timed);
+	ok(right == ways, "%d of %d ways agree", right, ways);
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(x);
+	cg_array_free(w);
+	cg_array_free(v);
+	cg_close(ctx);
+}
+
+static void remove_folder(void)
+{
+	DIR *d = opendir(folder);
+	char path[512];
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_name[0] != '.') {
+			snprintf(path, sizeof(path), "%s/%.255s", folder, e->d_name);
+			remove(path);
+		}
+	if (d)
+		closedir(d);
+	rmdir(folder);
+}
+
+int main(void)
+{
+	cg_ctx *ctx;
+	bool open = cg_open(NULL, &ctx) == CG_OK;
+
+	cg_close(ctx);
+	if (!open) {
+		skip("no OpenCL device");
+		return done();
+	}
+	if (mkdtemp(folder) == NULL)
+		return 1;
+	setenv("CG_CACHE", folder, 1);
+	unsetenv("CG_GEMM"); /* which leaves no choice where it says clblast */
+	test_tuning();
+	test_files();
+	test_operations();
+	remove_folder();
+	return done();
+}
