@@ -89,6 +89,9 @@ struct data_options {
  * Training_, PublicTest_ or PrivateTest_ tells the split better than its folder. The middle square of
  * each is taken. Pictures of unequal sizes need options->side. Rows are in the order of the names.
  *
+ * A CSV that lists pictures: columns path (or file, filename, image), relative to the CSV's folder; label (emotion,
+ * class) and split (Usage) as above, and no pixels. Rows keep its order.
+ *
  * Packed: an .npz of data_save_packed(), see data_packed.h.
  */
 enum data_status data_load(struct dataset *d, const char *source, const struct data_options *options,

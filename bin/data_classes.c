@@ -42,6 +42,7 @@ static int add(struct class_table *t, const char *name, size_t length, char erro
 int classes_init(struct class_table *t, const char *list, char error[CLASS_ERROR])
 {
 	t->n = 0;
+	t->labelled = t->named = false;
 	t->given = list && *list;
 	for (const char *at = list; t->given && at;) {
 		size_t length = strcspn(at, ",");
@@ -68,6 +69,46 @@ int classes_find(struct class_table *t, const char *name, size_t length, char er
 		snprintf(error + n, CLASS_ERROR - n, "%s%s", i ? ", " : "", t->name[i]);
 	}
 	return -1;
+}
+
+/* Digits as a number, -1 where there are others. */
+static int number_of(const char *s, size_t length)
+{
+	int value = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (s[i] < '0' || s[i] > '9' || value > 1000)
+			return -1;
+		value = 10 * value + s[i] - '0';
+	}
+	return length ? value : -1;
+}
+
+static bool is_name(const char *s, size_t length)
+{
+	return length && !((*s >= '0' && *s <= '9') || *s == '-');
+}
+
+int classes_label(struct class_table *t, const char *label, size_t length, char error[CLASS_ERROR])
+{
+	int most = t->given ? t->n : DATA_CLASSES, value;
+
+	if (!t->labelled)
+		t->named = is_name(label, length);
+	t->labelled = true;
+	if (t->named)
+		return classes_find(t, label, length, error);
+	value = number_of(label, length);
+	if (value >= 0 && value < most)
+		return value;
+	snprintf(error, CLASS_ERROR, "label \"%.*s\", expected 0..%d", length < 40 ? (int)length : 40, label,
+		 most - 1);
+	return -1;
+}
+
+bool classes_named(const struct class_table *t)
+{
+	return t->named || t->given;
 }
 
 /* --- order --- */

@@ -17,6 +17,7 @@ struct class_table {
 	char name[DATA_MOST_CLASSES][DATA_CLASS_NAME + 1];
 	int n;
 	bool given;		/* there are no others */
+	bool labelled, named;	/* of classes_label(): it was called, and its labels are names */
 };
 
 enum { CLASS_ERROR = 160 };
@@ -25,6 +26,11 @@ enum { CLASS_ERROR = 160 };
 int classes_init(struct class_table *t, const char *list, char error[CLASS_ERROR]);
 /* The index of a name, added where it is new; -1 with the error ("class "x" is none of a, b, c"). */
 int classes_find(struct class_table *t, const char *name, size_t length, char error[CLASS_ERROR]);
+/* The class that a label means: a name, or a number, the place among the classes given, else among FER2013's. The
+ * first label decides which they are. -1 with the error. */
+int classes_label(struct class_table *t, const char *label, size_t length, char error[CLASS_ERROR]);
+/* Whether the table has the names, so that classes_finish() is due. */
+bool classes_named(const struct class_table *t);
 /* Brings a collected table into its order; now[i] is where the i-th went. Given ones stay. */
 void classes_order(struct class_table *t, uint8_t now[DATA_MOST_CLASSES]);
 /* The table as the classes of d, whose labels follow `now`. */

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "csv.h"
 #include "data_classes.h"
 #include "lines.h"
 
@@ -19,10 +19,6 @@ static const char *const column_names[COLUMNS][4] = { { "emotion", "label", "cla
 
 enum { MAX_SIDE = 4096 };
 
-struct field {
-	char *begin, *end;
-};
-
 struct parser {
 	const char *path;
 	struct lines lines;
@@ -31,7 +27,6 @@ struct parser {
 	int place[COLUMNS]; /* which field of a row */
 	int fields;
 	struct class_table classes;
-	bool named; /* labels are names of classes */
 	struct data_error *error;
 };
 
@@ -69,30 +64,6 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The next field from *at on, without blanks and quotes around it; *at moves behind its comma. */
-static struct field next_field(char **at, char *end)
-{
-	struct field f;
-	char *comma;
-
-	while (*at < end && is_blank(**at))
-		++*at;
-	if (*at < end && **at == '"') {
-		f.begin = *at + 1;
-		f.end = memchr(f.begin, '"', (size_t)(end - f.begin));
-		f.end = f.end ? f.end : end;
-		comma = memchr(f.end, ',', (size_t)(end - f.end));
-	} else {
-		f.begin = *at;
-		comma = memchr(f.begin, ',', (size_t)(end - f.begin));
-		f.end = comma ? comma : end;
-	}
-	*at = comma ? comma + 1 : NULL;
-	while (f.end > f.begin && is_blank(f.end[-1]))
-		f.end--;
-	return f;
-}
-
 static enum data_status read_header(struct parser *p)
 {
 	char *end, *at = lines_next(&p->lines, &end);
@@ -109,14 +80,11 @@ static enum data_status read_header(struct parser *p)
 	if (end - at >= 3 && !memcmp(at, "\xef\xbb\xbf", 3))
 		at += 3;
 	for (p->fields = 0; at; p->fields++) {
-		struct field f = next_field(&at, end);
-		size_t length = (size_t)(f.end - f.begin);
+		struct csv_span f = csv_next(&at, end);
 
 		for (int i = 0; i < COLUMNS; i++)
-			for (int j = 0; column_names[i][j]; j++)
-				if (length == strlen(column_names[i][j]) &&
-					!strncasecmp(f.begin, column_names[i][j], length))
-					p->place[i] = p->fields;
+			if (csv_is(f, column_names[i], 4))
+				p->place[i] = p->fields;
 	}
 	for (int i = 0; i < USAGE; i++)
 		if (p->place[i] < 0)
@@ -125,7 +93,7 @@ static enum data_status read_header(struct parser *p)
 }
 
 /* Numbers in a field, separated by blanks. */
-static long count_words(struct field f)
+static long count_words(struct csv_span f)
 {
 	long n = 0;
 
@@ -144,7 +112,7 @@ static enum data_status bad_pixel(struct parser *p, long index, const char *s, c
 }
 
 /* `count` values into out. The line's terminator is no digit, so that it ends every number. */
-static enum data_status read_pixels(struct parser *p, struct field f, uint8_t *out, long count)
+static enum data_status read_pixels(struct parser *p, struct csv_span f, uint8_t *out, long count)
 {
 	const char *s = f.begin;
 	long n = 0;
@@ -182,7 +150,7 @@ static enum data_status out_of_memory(struct parser *p)
 }
 
 /* The first row says how large the images are. */
-static enum data_status find_size(struct parser *p, struct field pixels)
+static enum data_status find_size(struct parser *p, struct csv_span pixels)
 {
 	long count = count_words(pixels), side = 1, channels = 1;
 
@@ -217,7 +185,7 @@ static enum data_status grow(struct parser *p)
 	return DATA_OK;
 }
 
-static enum data_status read_usage(struct parser *p, struct field f, uint8_t *usage)
+static enum data_status read_usage(struct parser *p, struct csv_span f, uint8_t *usage)
 {
 	size_t length = (size_t)(f.end - f.begin);
 
@@ -229,55 +197,25 @@ static enum data_status read_usage(struct parser *p, struct field f, uint8_t *us
 	return DATA_OK;
 }
 
-/* Digits as a number, -1 where there are others. */
-static int number_of(struct field f)
+static enum data_status read_label(struct parser *p, struct csv_span f, uint8_t *label)
 {
-	int value = 0;
-
-	for (const char *s = f.begin; s < f.end; s++) {
-		if (*s < '0' || *s > '9' || value > 1000)
-			return -1;
-		value = 10 * value + *s - '0';
-	}
-	return f.begin < f.end ? value : -1;
-}
-
-/* The first label says whether they are names. */
-static bool is_name(struct field f)
-{
-	return f.begin < f.end && !((*f.begin >= '0' && *f.begin <= '9') || *f.begin == '-');
-}
-
-static enum data_status read_label(struct parser *p, struct field f, uint8_t *label)
-{
-	size_t length = (size_t)(f.end - f.begin);
-	int most = p->classes.given ? p->classes.n : DATA_CLASSES, value = number_of(f);
 	char wrong[CLASS_ERROR];
+	int value = classes_label(&p->classes, f.begin, (size_t)(f.end - f.begin), wrong);
 
-	if (p->d->n == 0)
-		p->named = is_name(f);
-	if (p->named) {
-		value = classes_find(&p->classes, f.begin, length, wrong);
-		if (value < 0)
-			return fail(p, "%s", wrong);
-	} else if (value < 0 || value >= most) {
-		return fail(p, "label \"%.*s\", expected 0..%d", length < 40 ? (int)length : 40,
-			f.begin, most - 1);
-	}
 	*label = (uint8_t)value;
-	return DATA_OK;
+	return value < 0 ? fail(p, "%s", wrong) : DATA_OK;
 }
 
 static enum data_status read_row(struct parser *p, char *at, char *end)
 {
 	struct dataset *d = p->d;
-	struct field column[COLUMNS] = { { NULL, NULL } };
+	struct csv_span column[COLUMNS] = { { NULL, NULL } };
 	enum data_status status = DATA_OK;
 	size_t size;
 	int fields = 0;
 
 	for (; at; fields++) {
-		struct field f = next_field(&at, end);
+		struct csv_span f = csv_next(&at, end);
 
 		for (int i = 0; i < COLUMNS; i++)
 			if (p->place[i] == fields)
@@ -332,7 +270,7 @@ enum data_status data_load_csv(struct dataset *d, const char *path,
 	}
 	status = lines_open(&p.lines, path) ? ended(&p) : read_rows(&p);
 	lines_close(&p.lines);
-	if (status == DATA_OK && (p.named || p.classes.given))
+	if (status == DATA_OK && classes_named(&p.classes))
 		status = classes_finish(&p.classes, d);
 	if (status == DATA_OK)
 		status = data_finish(d);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data_list.h"
 #include "data_packed.h"
 #include "files.h"
 #include "synth.h"
@@ -61,7 +62,7 @@ enum data_status data_load(struct dataset *d, const char *source, const struct d
 		status = load_synth(d, source, o->seed, error);
 	else if (data_is_packed(source))
 		status = data_load_packed(d, source, o, error);
-	else if (files_is_folder(source) || zip_is(source))
+	else if (files_is_folder(source) || zip_is(source) || data_is_list(source))
 		status = data_load_pictures(d, source, o, error);
 	else
 		status = data_load_csv(d, source, o, error);

@@ -1,6 +1,6 @@
 /*
- * data_pictures.c: a data set out of pictures: files in folders, or the same in a zip archive. First the
- * names are listed and say class and split; then each picture is looked at where its size or colour must be
+ * data_pictures.c: a data set out of pictures: files in folders, the same in a zip archive, or files that a CSV
+ * lists. First the names are listed and say class and split, or the CSV does; then each picture is looked at where its size or colour must be
  * known beforehand; then all are read.
  */
 #include "data.h"
@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "data_classes.h"
+#include "data_list.h"
 #include "files.h"
 #include "picture.h"
 #include "zip.h"
@@ -21,20 +22,37 @@ struct album {
 	const struct data_options *options;
 	struct zip zip;
 	bool zipped;
+	bool listed;
+	struct data_list list;	/* what the CSV says; its files have moved to: */
 	struct files files;	/* names of the pictures, in order */
 	struct class_table classes;
 	struct dataset *d;
 	struct data_error *error;
 };
 
-static enum data_status fail(struct album *a, const char *name, const char *reason)
+static enum data_status malformed(struct album *a)
 {
-	snprintf(a->error->text, sizeof(a->error->text), "%s%s%s: %s", a->path,
-		 name ? a->zipped ? ":" : "/" : "", name ? name : "", reason);
 	for (char *c = a->error->text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 127)
 			*c = '?';
 	return DATA_MALFORMED;
+}
+
+static enum data_status fail(struct album *a, const char *name, const char *reason)
+{
+	snprintf(a->error->text, sizeof(a->error->text), "%s%s%s: %s", a->path,
+		 name ? a->zipped ? ":" : "/" : "", name ? name : "", reason);
+	return malformed(a);
+}
+
+/* The same of picture i. */
+static enum data_status fail_at(struct album *a, int32_t i, const char *reason)
+{
+	if (!a->listed)
+		return fail(a, a->files.name[i], reason);
+	snprintf(a->error->text, sizeof(a->error->text), "%s:%ld: %s: %s", a->path, a->list.line[i],
+		 a->files.name[i], reason);
+	return malformed(a);
 }
 
 static enum data_status out_of_memory(struct album *a)
@@ -79,6 +97,13 @@ static enum data_status list_names(struct album *a)
 	enum data_status status = DATA_OK;
 	struct files all = { 0 };
 
+	if (a->listed) {
+		status = data_list_read(&a->list, a->path, a->options->classes, a->error);
+		a->files = a->list.files;
+		a->classes = a->list.classes;
+		a->list.files = (struct files){ 0 };
+		return status;
+	}
 	if (a->zipped && zip_open(&a->zip, a->path))
 		return fail(a, NULL, a->zip.error);
 	if (!a->zipped && files_list(&all, a->path, true)) {
@@ -154,22 +179,35 @@ static enum data_status place(struct album *a, int32_t i)
 
 /* --- pictures --- */
 
+/* Behind the folder of a path. */
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static uint8_t *bytes_of(struct album *a, int32_t i, size_t *size)
 {
 	const char *name = a->files.name[i];
 	char path[4096];
 	uint8_t *data;
 
+	if (a->listed && *name != '/')
+		snprintf(path, sizeof(path), "%.*s%s", (int)(base_of(a->path) - a->path), a->path, name);
+	else if (a->listed)
+		snprintf(path, sizeof(path), "%s", name);
+	else
+		snprintf(path, sizeof(path), "%s/%s", a->path, name);
 	if (a->zipped) {
 		data = zip_read(&a->zip, zip_find(&a->zip, name), size);
 		if (!data)
 			fail(a, NULL, a->zip.error);
 		return data;
 	}
-	snprintf(path, sizeof(path), "%s/%s", a->path, name);
 	data = files_read(path, size);
 	if (!data)
-		fail(a, name, strerror(errno));
+		fail_at(a, i, strerror(errno));
 	return data;
 }
 
@@ -185,7 +223,7 @@ static enum data_status read_one(struct album *a, int32_t i, bool whole, struct 
 		return DATA_MALFORMED;
 	failed = whole ? picture_decode(p, data, size, wrong) : picture_look(p, data, size, wrong);
 	free(data);
-	return failed ? fail(a, a->files.name[i], wrong) : DATA_OK;
+	return failed ? fail_at(a, i, wrong) : DATA_OK;
 }
 
 /* The side and the channels of the data set, from all headers. */
@@ -213,7 +251,7 @@ static enum data_status find_shape(struct album *a)
 		}
 	}
 	if (status == DATA_OK && odd >= 0 && !wanted)
-		return fail(a, a->files.name[odd], wrong);
+		return fail_at(a, odd, wrong);
 	d->h = d->w = odd >= 0 || (wanted && wanted < first.w) ? wanted : first.w;
 	return status;
 }
@@ -251,13 +289,19 @@ static enum data_status load(struct album *a)
 		return out_of_memory(a);
 	free(d->pixels);
 	d->pixels = NULL;
-	for (int32_t i = 0; i < d->n && status == DATA_OK; i++)
+	if (a->listed) {
+		memcpy(d->label, a->list.label, (size_t)d->n);
+		memcpy(d->usage, a->list.usage, (size_t)d->n);
+	}
+	for (int32_t i = 0; i < d->n && status == DATA_OK && !a->listed; i++)
 		status = place(a, i);
 	if (status == DATA_OK)
 		status = find_shape(a);
 	if (status == DATA_OK)
 		status = read_all(a);
-	if (status == DATA_OK && (classes_finish(&a->classes, d) || data_finish(d)))
+	if (status == DATA_OK && (!a->listed || classes_named(&a->classes)) && classes_finish(&a->classes, d))
+		status = out_of_memory(a);
+	if (status == DATA_OK && data_finish(d))
 		status = out_of_memory(a);
 	return status;
 }
@@ -271,7 +315,8 @@ enum data_status data_load_pictures(struct dataset *d, const char *path,
 	char wrong[CLASS_ERROR];
 
 	memset(d, 0, sizeof(*d));
-	a.zipped = !files_is_folder(path);
+	a.zipped = zip_is(path);
+	a.listed = !a.zipped && !files_is_folder(path);
 	if (classes_init(&a.classes, a.options->classes, wrong))
 		status = fail(&a, NULL, wrong);
 	else
@@ -282,6 +327,7 @@ enum data_status data_load_pictures(struct dataset *d, const char *path,
 	} else {
 		data_free(d);
 	}
+	data_list_free(&a.list);
 	files_free(&a.files);
 	zip_close(&a.zip);
 	return status;

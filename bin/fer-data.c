@@ -47,7 +47,7 @@ static const struct cli_program program = {
 	.name = "fer-data",
 	.synopsis = "info|check FILE... | convert|dedup|folds FILE [-o OUT]",
 	.summary = "Describe data sets (info), or say for each whether it is well formed (check); pack one "
-		   "(convert), without duplicates (dedup), or divide it (folds). FILE is a .csv or .csv.gz, "
+		   "(convert), without duplicates (dedup), or divide it (folds). FILE is a .csv or .csv.gz of pixels or paths, "
 		   "a folder of pictures SPLIT/CLASS/*.jpg|png or a zip of it, a packed .npz, or synth or "
 		   "synth:N.",
 	.options = options,

@@ -16,6 +16,7 @@ bin_libfer_la_SOURCES = \
 	bin/data_csv.c \
 	bin/data_dups.c \
 	bin/data_ferplus.c \
+	bin/data_list.c bin/data_list.h \
 	bin/data_folds.c \
 	bin/data_load.c \
 	bin/data_pack.c \

@@ -11,7 +11,7 @@
 /* Rows for a program's table. It also needs --seed. */
 #define SOURCE_OPTIONS \
 	{ "data", 'd', CLI_TEXT, NULL, "data", "FILE|DIR", \
-	  "a .csv or .csv.gz (FER2013's form), a folder of pictures SPLIT/CLASS/*.jpg|png or a zip " \
+	  "a .csv or .csv.gz (FER2013's form, or paths and labels), a folder of pictures SPLIT/CLASS/*.jpg|png or a zip " \
 	  "of it, a packed .npz; or synth or synth:N: faces drawn by the program", 0 }, \
 	{ "class-names", 0, CLI_TEXT, NULL, "data", "A,B,...", \
 	  "names and order of the classes [as found; FER2013's seven]", 0 }, \

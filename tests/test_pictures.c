@@ -120,6 +120,65 @@ static bool refused(const char *what, const struct data_options *options, const 
 	return as_said;
 }
 
+/* --- a CSV that lists them --- */
+
+static const char *const list = "tests/test_pictures.tmp/list.csv";
+
+static bool list_refused(const char *csv, const char *text)
+{
+	static const struct data_options options = { .side = 20, .classes = "disc,square" };
+
+	write_file("list.csv", csv, strlen(csv));
+	return refused(list, &options, text);
+}
+
+/* The rows of the folder, in its order. */
+static void write_list(const struct dataset *d)
+{
+	static const char *const splits[SPLITS] = { "train", "Val", "test" };
+	FILE *f = fopen(list, "w");
+
+	fputs("\xef\xbb\xbfsplit, Filename ,note,class\r\n", f);
+	for (int32_t i = 0; i < d->n; i++)
+		fprintf(f, "%s,\"%s\",,%s\r\n", splits[d->usage[i]], d->name[i],
+			d->class_names[d->label[i]]);
+	fclose(f);
+}
+
+static void test_list(void)
+{
+	static const char number[] = "path,label\nshapes/test/Stripes/10.JPG,6\n";
+	struct data_options options = { .side = 20 };
+	struct dataset dir, listed;
+	struct data_error error = { "" };
+
+	ok(data_load(&dir, folder, &options, &error) == DATA_OK, "a folder %s", error.text);
+	write_list(&dir);
+	ok(data_load(&listed, list, &options, &error) == DATA_OK && listed.hash == dir.hash,
+	   "a CSV that lists it holds the same %s", error.text);
+	ok(listed.name && !strcmp(listed.name[3], dir.name[3]), "rows know their files");
+	data_free(&listed);
+	data_free(&dir);
+	write_file("list.csv", number, strlen(number));
+	ok(data_load(&listed, list, &options, &error) == DATA_OK && listed.label[0] == NEUTRAL &&
+	   listed.usage[0] == SPLIT_TRAIN && listed.classes == DATA_CLASSES && listed.h == 20,
+	   "numbers are FER2013's classes, no split is Training %s", error.text);
+	data_free(&listed);
+	ok(list_refused("path,label\nshapes/train/disc/1.png,disc\nnone.png,disc\n",
+			"list.csv:3: none.png: No such file"), "a file that is not there, by its row");
+	ok(list_refused("path,label\nlist.csv,disc\n", "list.csv:2: list.csv: "), "no picture");
+	ok(list_refused("path,label\na.png,cat\n", "list.csv:2: class \"cat\" is none of disc, square"),
+	   "another class");
+	ok(list_refused("path,label\na.png,2\n", "list.csv:2: label \"2\", expected 0..1"), "a number too large");
+	ok(list_refused("path,label,split\na.png,disc,late\n", "list.csv:2: split \"late\", expected train"),
+	   "another split");
+	ok(list_refused("path,label\na.png\n", "list.csv:2: 1 fields, expected 2"), "a field too few");
+	ok(list_refused("path,label\n,disc\n", "list.csv:2: no path"), "no path");
+	ok(list_refused("path,note\na.png,disc\n", "list.csv:1: no column \"label\""), "no labels");
+	ok(list_refused("path,label\n", "list.csv: no rows below the header"), "no rows");
+	remove(list);
+}
+
 static void test_refusals(void)
 {
 	static const struct data_options options = { .side = 20 },
@@ -165,26 +224,26 @@ static bool right_splits(const struct dataset *d)
 }
 
 /* The rows of fer2013.csv that the pictures are, by file name; -1 where the list is not as expected. */
-static int32_t row_of(FILE *list, const char *name)
+static int32_t row_of(FILE *rows, const char *name)
 {
 	char line[300], file[200];
 	int row;
 
-	rewind(list);
-	while (fgets(line, sizeof(line), list))
+	rewind(rows);
+	while (fgets(line, sizeof(line), rows))
 		if (sscanf(line, "%199[^,],%d", file, &row) == 2 && strstr(name, file))
 			return row;
 	return -1;
 }
 
 /* As data/README.md has measured: 1.3 off on average, 11 at most; labels and splits agree. */
-static void compare(const struct dataset *d, const struct dataset *csv, FILE *list)
+static void compare(const struct dataset *d, const struct dataset *csv, FILE *rows)
 {
 	double sum = 0;
 	int most = 0, wrong = 0, n = 48 * 48;
 
 	for (int32_t i = 0; i < d->n; i++) {
-		int32_t row = row_of(list, d->name[i]);
+		int32_t row = row_of(rows, d->name[i]);
 
 		if (row < 0 || d->label[i] != csv->label[row] || d->usage[i] != csv->usage[row]) {
 			wrong++;
@@ -207,7 +266,7 @@ static void test_fer2013(const char *shared)
 	struct dataset dir, zip, csv;
 	struct data_error error;
 	char path[600];
-	FILE *list;
+	FILE *rows;
 
 	snprintf(path, sizeof(path), "%s/data/fer2013-jpeg-sample", shared);
 	if (!files_is_folder(path)) {
@@ -221,14 +280,14 @@ static void test_fer2013(const char *shared)
 	strcat(path, ".zip");
 	ok(data_load(&zip, path, NULL, &error) == DATA_OK && zip.hash == dir.hash, "the zip of it");
 	snprintf(path, sizeof(path), "%s/data/fer2013-jpeg-sample-rows.csv", shared);
-	list = fopen(path, "r");
+	rows = fopen(path, "r");
 	snprintf(path, sizeof(path), "%s/data/fer2013.csv.gz", shared);
-	if (list && data_load(&csv, path, NULL, &error) == DATA_OK) {
-		compare(&dir, &csv, list);
+	if (rows && data_load(&csv, path, NULL, &error) == DATA_OK) {
+		compare(&dir, &csv, rows);
 		data_free(&csv);
 	}
-	if (list)
-		fclose(list);
+	if (rows)
+		fclose(rows);
 	data_free(&zip);
 	data_free(&dir);
 }
@@ -246,6 +305,7 @@ int main(void)
 	remove_all();
 	unpack(own);
 	test_own();
+	test_list();
 	test_refusals();
 	test_fer2013(shared ? shared : beside);
 	remove_all();
