@@ -103,7 +103,8 @@ bin_PROGRAMS += \
 	bin/fer-import \
 	bin/fer-predict \
 	bin/fer-report \
-	bin/fer-train
+	bin/fer-train \
+	bin/fer-tune
 program_libs = bin/libfer.la models/libmodels.la lib/libclgrad.la
 bin_fer_bench_LDADD = $(program_libs)
 bin_fer_compare_LDADD = $(program_libs)
@@ -115,3 +116,4 @@ bin_fer_import_LDADD = $(program_libs)
 bin_fer_predict_LDADD = $(program_libs)
 bin_fer_report_LDADD = $(program_libs)
 bin_fer_train_LDADD = $(program_libs)
+bin_fer_tune_LDADD = $(program_libs)

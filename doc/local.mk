@@ -9,7 +9,8 @@ dist_man_MANS = \
 	doc/fer-import.1 \
 	doc/fer-predict.1 \
 	doc/fer-report.1 \
-	doc/fer-train.1
+	doc/fer-train.1 \
+	doc/fer-tune.1
 
 # What the README links to.
 EXTRA_DIST += doc/devices.md doc/performance.md doc/results

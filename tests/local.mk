@@ -74,7 +74,8 @@ TESTS += $(unit_programs) $(ops_scripts) \
 	tests/report.sh \
 	tests/style.sh \
 	tests/tensorboard.sh \
-	tests/train.sh
+	tests/train.sh \
+	tests/tune.sh
 
 ops_scripts = \
 	tests/ops-cpu-clblast.sh \
@@ -83,6 +84,7 @@ ops_scripts = \
 	tests/ops-gpu-own.sh
 
 EXTRA_DIST += $(ops_scripts) \
+	tests/bench.sh \
 	tests/bench.sh \
 	tests/bootstrap.sh \
 	tests/check.sh \
@@ -107,7 +109,8 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/style.sh \
 	tests/tensorboard.sh \
 	tests/tensorboard_read.py \
-	tests/train.sh
+	tests/train.sh \
+	tests/tune.sh
 
 # What PyTorch and Keras computed, and the scripts that asked them.
 EXTRA_DIST += \
@@ -169,7 +172,7 @@ AM_TESTS_ENVIRONMENT = \
 
 clean-local:
 	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/export.tmp tests/keras.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
-		tests/report.tmp tests/tensorboard.tmp tests/train.tmp tests/bench.tmp
+		tests/report.tmp tests/tensorboard.tmp tests/train.tmp tests/bench.tmp tests/tune.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all

@@ -1,0 +1,45 @@
+#!/bin/sh
+# fer-tune from outside: what it finds is kept, and the other programs take it.
+tune=bin/fer-tune
+dir=tests/tune.tmp
+. "${srcdir:-.}/tests/check.sh"
+CG_CACHE=$PWD/$dir/cache
+export CG_CACHE
+conv="--conv 4x9x9x16x16x3 -t .01"
+
+run env CG_FAMILY=cpu $tune $conv
+check "a convolution" [ $status -eq 0 ]
+check "a row for each part" [ "$(grep -cE '^conv2d (y|dx|dw) B4 H9 .* direct [0-9.]+  winograd [0-9.]+$' $dir/out)" -eq 3 ]
+check "the file is named" grep -q "kept in $CG_CACHE/choices-.*txt" $dir/err
+file=$(echo $CG_CACHE/choices-*.txt)
+check "it has a line for each" [ "$(grep -cE '^conv2d (y|dx|dw) .* = (direct|winograd) [0-9.]+ ' "$file")" -eq 3 ]
+run env CG_FAMILY=cpu $tune $conv -q
+check "a second time all is known" [ "$(grep -c ' known$' $dir/out)" -eq 3 ]
+run env CG_FAMILY=cpu $tune $conv --again -o csv
+check "--again times it again" [ "$(grep -cE '^conv2d .*,(direct|winograd),[0-9.e-]+,[0-9.e-]+,[01],[01],1$' $dir/out)" -eq 6 ]
+
+# A file that says otherwise than usual: fer-bench does as it says.
+for way in direct winograd; do
+	sed "s/ = [a-z]* /_= $way /; s/_=/ =/" "$file" >$dir/file && cp $dir/file "$file"
+	run env CG_FAMILY=cpu bin/fer-bench --conv 4x9x9x16x16x3 -n 1 --trace $dir/$way.json
+	check "fer-bench takes $way" [ "$(grep -c '"name": "conv2d[a-z_]* winograd[a-z_]*"' $dir/$way.json)" -eq \
+		"$([ $way = winograd ] && echo 6 || echo 0)" ]
+done
+echo 'junk' >>"$file"
+sed 's/^# kernels.*/# kernels: others/' "$file" >$dir/file && cp $dir/file "$file"
+run env CG_FAMILY=cpu bin/fer-bench --gemm 3x4x5 -n 1
+check "a file of other kernels is ignored with a note" grep -q 'of another device, driver or version: ignored' $dir/err
+
+run env CG_FAMILY=gpu $tune --gemm 40x30x20 -t .005 -o json
+check "products of the other family" [ $status -eq 0 ]
+check "CLBlast is one of their ways" [ "$(grep -c '"way": "clblast", "seconds": [0-9]' $dir/out)" -eq 3 ]
+run $tune -m vgg --width 4 -b 2 --infer -t .001
+check "a model" [ $status -eq 0 ]
+run $tune
+check "nothing to do" fails 2 'nothing to do'
+run env CG_CACHE=off $tune --gemm 3x4x5 -t .001
+check "without a cache" grep -q 'not kept' $dir/err
+
+echo "1..$count"
+rm -rf $dir
+exit $failed
