@@ -131,6 +131,20 @@ enum data_status data_finish(struct dataset *d);
 enum data_status data_ferplus(struct dataset *d, const char *path, bool soft,
 			      struct data_error *error);
 
+/*
+ * What its votes come to, beside the labels of d, which stay: for each split the rows by their highest vote (first
+ * of a tie in FER+'s order of columns), those in which several have it, and for each label its rows and those where
+ * it has the highest vote, alone or in a tie.
+ */
+enum { FERPLUS_VOTES = 10 };
+extern const char *const data_ferplus_names[FERPLUS_VOTES];	/* neutral .. contempt, unknown, not a face */
+struct data_ferplus_counts {
+	int32_t highest[SPLITS][FERPLUS_VOTES], ties[SPLITS];
+	int32_t rows[SPLITS][DATA_CLASSES], same[SPLITS][DATA_CLASSES];
+};
+enum data_status data_ferplus_count(struct dataset *d, const char *path, struct data_ferplus_counts *c,
+				    struct data_error *error);
+
 /* Which rows of a split to take. */
 struct data_filter {
 	unsigned without;	/* leave out rows that have any of these enum data_flaw */

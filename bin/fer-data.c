@@ -61,36 +61,11 @@ struct file {
 	struct dataset data;
 	struct data_facts facts;
 	uint64_t hash;
-	bool has_ferplus; /* the rest: how often FER+ has the same label */
-	int32_t rows[SPLITS][DATA_CLASSES], same[SPLITS][DATA_CLASSES];
-	int32_t without; /* rows to which FER+ gives none of the seven */
+	bool has_ferplus;
+	struct data_ferplus_counts votes;
 };
 
 /* --- reading --- */
-
-static enum data_status compare_ferplus(struct file *f, const char *path, struct data_error *error)
-{
-	struct dataset *d = &f->data;
-	uint8_t *label = malloc((size_t)d->n + 1);
-	enum data_status status;
-
-	if (!label) {
-		snprintf(error->text, sizeof(error->text), "%s: out of memory", path);
-		return DATA_MEMORY;
-	}
-	memcpy(label, d->label, (size_t)d->n);
-	status = data_ferplus(d, path, false, error);
-	for (int32_t i = 0; status == DATA_OK && i < d->n; i++) {
-		bool none = d->flaw[i] & FLAW_NO_LABEL;
-
-		f->without += none;
-		f->rows[d->usage[i]][label[i]] += !none;
-		f->same[d->usage[i]][label[i]] += !none && d->label[i] == label[i];
-	}
-	f->has_ferplus = status == DATA_OK;
-	free(label);
-	return status;
-}
 
 static enum data_status read_file(const struct cli *c, struct file *f, struct data_error *error)
 {
@@ -111,7 +86,8 @@ static enum data_status read_file(const struct cli *c, struct file *f, struct da
 	if (status != DATA_OK)
 		snprintf(error->text, sizeof(error->text), "%s: out of memory", f->name);
 	else if (ferplus)
-		status = compare_ferplus(f, ferplus, error);
+		status = data_ferplus_count(&f->data, ferplus, &f->votes, error);
+	f->has_ferplus = ferplus && status == DATA_OK;
 	return status;
 }
 
@@ -148,11 +124,19 @@ static void json_ferplus(struct json *j, const struct file *f)
 	for (int s = 0; s < SPLITS; s++) {
 		json_object(j, data_split_names[s]);
 		for (int c = 0; c < DATA_CLASSES; c++)
-			json_int(j, data_class_names[c], f->same[s][c]);
+			json_int(j, data_class_names[c], f->votes.same[s][c]);
 		json_end(j);
 	}
 	json_end(j);
-	json_int(j, "ferplus_without_label", f->without);
+	json_object(j, "ferplus_highest_vote");
+	for (int s = 0; s < SPLITS; s++) {
+		json_object(j, data_split_names[s]);
+		for (int v = 0; v < FERPLUS_VOTES; v++)
+			json_int(j, data_ferplus_names[v], f->votes.highest[s][v]);
+		json_int(j, "ties", f->votes.ties[s]);
+		json_end(j);
+	}
+	json_end(j);
 }
 
 static void json_file(struct json *j, const struct file *f, bool describe, const char *error)
@@ -262,8 +246,8 @@ static void print_agreement(const struct file *f, int c)
 		int32_t rows = 0, same = 0;
 
 		for (int i = 0; i < DATA_CLASSES; i++) {
-			rows += c < 0 || c == i ? f->rows[s][i] : 0;
-			same += c < 0 || c == i ? f->same[s][i] : 0;
+			rows += c < 0 || c == i ? f->votes.rows[s][i] : 0;
+			same += c < 0 || c == i ? f->votes.same[s][i] : 0;
 		}
 		printf(" %11.1f", share_of(same, rows));
 		all += rows;
@@ -272,13 +256,30 @@ static void print_agreement(const struct file *f, int c)
 	printf(" %9.1f\n", share_of(all_same, all));
 }
 
+/* v = FERPLUS_VOTES: ties. */
+static void print_votes(const struct data_ferplus_counts *c, int v)
+{
+	int32_t sum = 0;
+
+	printf("%-12s", v < FERPLUS_VOTES ? data_ferplus_names[v] : "ties");
+	for (int s = 0; s < SPLITS; s++) {
+		int32_t count = v < FERPLUS_VOTES ? c->highest[s][v] : c->ties[s];
+
+		printf(" %11" PRId32, count);
+		sum += count;
+	}
+	printf(" %9" PRId32 "\n", sum);
+}
+
 static void print_ferplus(const struct file *f)
 {
-	printf("\nlabels that FER+ has too, %% of the rows to which it gives one of the seven\n");
+	printf("\nhighest vote of FER+, the first of a tie\n");
+	for (int v = 0; v <= FERPLUS_VOTES; v++)
+		print_votes(&f->votes, v);
+	printf("\nlabels that have the highest vote, alone or in a tie, %% of their rows\n");
 	for (int c = 0; c < DATA_CLASSES; c++)
 		print_agreement(f, c);
 	print_agreement(f, -1);
-	printf("to %" PRId32 " rows it gives none\n", f->without);
 }
 
 static void print_file(const struct file *f, bool describe)
