@@ -1,25 +1,23 @@
 /*
  * Convolutions of stride 1 on CPU devices by Winograd's minimal filtering, F(m x m, r x r) with
- * m + r - 1 = 6: windows of 3x3 make tiles of 4x4 results, windows of 5x5 tiles of 2x2
- * (-DWINDOW=3|5).
+ * m + r - 1 = SIDE, 6 or 7, of windows of 3x3 and 5x5 (-DWINDOW=3|5 -DSIDE=6|7). For SIDE 6:
  *
  *	u[36] = G w G'			winograd_filter, once for all tiles
- *	v[36] = B' x B			a tile of 6x6 of x, its neighbours 6 - m pixels over
+ *	v[36] = B' x B			a tile of 6x6 of x, its neighbours m pixels over
  *	o[36] = v[36] u[36]		36 products [tiles, C] x [C, M], an item's tiles at a time
- *	y     = A' o A
+ *	y     = A' o A			m x m
  *
- * winograd_dw_cpu.cl: the gradient of w.
+ * winograd_dw_cpu.cl: the gradient of w; winograd_points_cpu.cl: G, B and A (Lavin and Gray, 2015).
  *
- * Points 0, 1, -1, 2, -2 and infinity (Lavin and Gray, 2015). A result takes 36 / m² products
- * where the sum over the window takes r²: a quarter (3x3) or 0.36 (5x5). The price is rounding: the
- * transforms multiply the variance of the rounding errors, at the worst position of a tile, by 31²
- * (3x3, compared with a plain sum of as many terms).
+ * A result takes SIDE²/m² products where the sum over the window takes r²: of 9, 2.25 or 1.96, of
+ * 25, 9 or 5.44. The price is rounding: the transforms multiply the variance of the rounding errors,
+ * at the worst position of a tile, by 31 squared (3x3, SIDE 7: 43; 5x5: 20, 28; compared with a
+ * plain sum of as many terms).
  *
  * The tiles of an item stay in its local memory, which on a CPU is the thread's own cache.
  */
 #include "tile_cpu.cl"
 
-#define SIDE 6
 #define POINTS (SIDE * SIDE)
 #define OUT (SIDE + 1 - WINDOW)
 #define DEPTH 16 /* channels that winograd_filter transforms at a time; as in winograd.c */
@@ -35,7 +33,7 @@
 #include "winograd_points_cpu.cl"
 
 /*
- * u[panels][36][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a
+ * u[panels][POINTS][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a
  * circle: dx is the convolution of dy with that. Columns behind M are zero. Global size: panels,
  * DEPTHs of C.
  */
@@ -258,7 +256,8 @@ static void tile_out(const __local float *o, int step, __global float *y,
 
 /*
  * y[B,P,Q,M] = act(conv(x, w) + bias) from x [B,H,W,C] and u (winograd_filter). An item does
- * `block` tiles, a multiple of MR, of `all`. Its memory: v [36][block][ldv] and o [36][block][NR].
+ * `block` tiles, a multiple of MR, of `all`. Its memory: v [POINTS][block][ldv] and
+ * o [POINTS][block][NR].
  * Global size: blocks.
  */
 __kernel CG_SINGLE void winograd(__global const float *restrict x, __global const float *restrict u,

@@ -2,11 +2,12 @@
  * Gradient of a convolution's weights by minimal filtering; a part of winograd_cpu.cl. dw is the
  * convolution of x with dy: results of r x r, windows of dy of m x m, the same tiles of x:
  *
- *	d[36] = G dy G'		tiles of m x m, their neighbours m pixels over
- *	o[36] = sum v' d	over all tiles: 36 products [C, tiles] x [tiles, M]
+ *	d[POINTS] = G dy G'		tiles of m x m, their neighbours m pixels over
+ *	o[POINTS] = sum v' d	over all tiles: POINTS products [C, tiles] x [tiles, M]
  *	dw    = A' o A		winograd_dw_join
  *
- * Here the transforms let rounding errors grow by 24 (3x3; 45: 5x5) at the worst tap.
+ * Here the transforms let rounding errors grow by 24 (3x3; SIDE 7: 28; 5x5: 45, 43) at the worst
+ * tap.
  */
 
 /* d[i·step + c] = (G dy G')[i] of the tile at p, n columns; zero behind them and outside. */
@@ -72,9 +73,9 @@ __attribute__((noinline)) static void product_columns(const __local float *v, in
 }
 
 /*
- * o[parts][panels][36][blocks of channels][cr][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does
+ * o[parts][panels][POINTS][blocks of channels][cr][NR] from x [B,H,W,C] and dy [B,P,Q,M]. An item does
  * cb channels, in cr >= cb rows of whole tiles, and a panel of M, for `per` tiles of `all`, `block`
- * of them at a time. Its memory: v [36][block][ldv] and d [36][block][NR]. Global size: blocks of
+ * of them at a time. Its memory: v [POINTS][block][ldv] and d [POINTS][block][NR]. Global size: blocks of
  * channels, panels, parts.
  */
 __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
@@ -113,7 +114,7 @@ __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 	}
 }
 
-/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][36][rows][NR], where cb channels
+/* dw[R,S,C,M] = A' o A of the sum over parts of o [parts][panels][POINTS][rows][NR], where cb channels
  * have cr rows. Global size: panels, C. */
 __kernel CG_SINGLE void winograd_dw_join(
 	__global const float *restrict o, __global float *restrict dw, int C, int M, int rows,

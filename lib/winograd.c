@@ -6,39 +6,73 @@
 #include "choice.h"
 #include "ctx.h"
 
-enum { SIDE = 6, POINTS = SIDE * SIDE, DEPTH = 16 }; /* as in winograd_cpu.cl */
+enum { DEPTH = 16 }; /* as in winograd_cpu.cl */
 
 static int64_t up(int64_t n, int64_t d)
 {
 	return (n + d - 1) / d;
 }
 
+/* Tiles of so many pixels of x, to a side and in all, make out² of y. */
+struct size {
+	int64_t side, points, out, down, across;
+};
+
+static struct size size_by(const struct cg__winograd *f, int64_t side)
+{
+	const int64_t out = side + 1 - f->side;
+
+	return (struct size){ side, side * side, out, up(f->P, out), up(f->Q, out) };
+}
+
+/* The larger tiles take less work a result, but stand further over the edges of small images. */
+static struct size size_of(const struct cg__winograd *f)
+{
+	const struct size six = size_by(f, 6), seven = size_by(f, 7);
+
+	const int64_t work7 = seven.down * seven.across * seven.points;
+	const int64_t work6 = six.down * six.across * six.points;
+
+	return work7 * 8 <= work6 * 7 ? seven : six;
+}
+
 /* How the work is cut: tiles of the image, so many a work-item, whose transforms fit its memory. */
 struct cut {
 	struct cg__tile t;
-	int64_t down, across, tiles, block, panels, ldv, bytes;
+	struct size s;
+	int64_t tiles, block, panels, ldv, bytes;
 };
 
 static int64_t bytes_of(const struct cut *k, int64_t block, int64_t lanes)
 {
-	return POINTS * (block * (k->ldv + k->t.cols) + 2 * lanes) * 4;
+	return k->s.points * (block * (k->ldv + k->t.cols) + 2 * lanes) * 4;
 }
+
+static int64_t between(int64_t low, int64_t n, int64_t high)
+{
+	return n < low ? low : n > high ? high : n;
+}
+
+/* Up to four items a unit, of 24 tiles or more if there is room. The filter
+ * is read once an item: below LEAST tiles that costs more than what no longer fits half the cache. */
+enum { LEAST = 18 };
 
 static struct cut cut(const struct cg__emit *e, const struct cg__winograd *f)
 {
-	const int64_t m = SIDE + 1 - f->side, lanes = cg__vector_width(e);
-	const int64_t cache = cg__emit_ctx(e)->info.local_bytes / 2;
+	const int64_t lanes = cg__vector_width(e), units = cg__compute_units(e);
+	const int64_t room = cg__emit_ctx(e)->info.local_bytes;
 	struct cut k = { .t = cg__tile_of(e, f->M),
-		.down = up(f->P, m),
-		.across = up(f->Q, m),
+		.s = size_of(f),
 		.ldv = up(f->C, lanes) * lanes };
-	const int64_t step = k.t.rows, least = up(24, step) * step;
+	const int64_t step = k.t.rows;
+	int64_t items;
 
-	k.tiles = f->B * k.down * k.across;
+	k.tiles = f->B * k.s.down * k.s.across;
 	k.panels = up(f->M, k.t.cols);
-	k.block = up(up(k.tiles, 4 * cg__compute_units(e)), step) * step;
-	k.block = k.block < least ? least : k.block;
-	while (k.block > step && bytes_of(&k, k.block, lanes) > cache)
+	items = units * between(1, k.tiles / (24 * units), 4);
+	k.block = up(up(k.tiles, items), step) * step;
+	while (k.block > step &&
+		bytes_of(&k, k.block, lanes) > (k.block > LEAST ? room / 2 : room * 7 / 8))
 		k.block -= step;
 	k.bytes = bytes_of(&k, k.block, lanes);
 	return k;
@@ -63,14 +97,13 @@ static bool possible(const struct cg__emit *e, const struct cg__winograd *f)
 
 /* Below these, tiles that are mostly outside, transforms for few products and filters for few tiles
  * cost more than they save (doc/performance.md). */
-enum { CHANNELS_LEAST = 16, TILES_LEAST = 64, SIZE_LEAST_3 = 7, SIZE_LEAST_5 = 6 };
+enum { CHANNELS_LEAST = 16, SIZE_LEAST = 4, PIXELS_LEAST = 480 };
 
 static bool suits(struct cg__emit *e, const struct cg__winograd *f, const char *part)
 {
 	static const char *const ways[] = { "direct", "winograd" };
-	const int64_t least = f->side == 3 ? SIZE_LEAST_3 : SIZE_LEAST_5;
-	const bool usual = f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= least &&
-		f->Q >= least && cut(e, f).tiles >= TILES_LEAST;
+	const bool usual = f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= SIZE_LEAST &&
+		f->Q >= SIZE_LEAST && f->B * f->P * f->Q >= PIXELS_LEAST;
 	char key[128];
 
 	if (cg__emit_ctx(e)->tune.winograd > 1)
@@ -87,11 +120,12 @@ bool cg__winograd_suits(struct cg__emit *e, const struct cg__winograd *f)
 		suits(e, f, f->transposed ? "dx" : "y");
 }
 
-/* -DWINDOW and the tile's, in the caller's text. */
-static const char *options_of(const struct cg__winograd *f, struct cg__tile t, char text[64])
+/* -DWINDOW, -DSIDE and the tile's, in the caller's text. */
+static const char *options_of(
+	const struct cg__winograd *f, struct size s, struct cg__tile t, char text[64])
 {
-	snprintf(text, 64, "-DWINDOW=%d%s%s", (int)f->side, t.options ? " " : "",
-		t.options ? t.options : "");
+	snprintf(text, 64, "-DWINDOW=%d -DSIDE=%d%s%s", (int)f->side, (int)s.side,
+		t.options ? " " : "", t.options ? t.options : "");
 	return text;
 }
 
@@ -104,8 +138,8 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 {
 	const struct cut k = cut(e, f);
 	char text[64];
-	const char *options = options_of(f, k.t, text);
-	cg_tensor *u = cg__temp(e, CG_FLOAT32, POINTS * k.panels * f->C * k.t.cols);
+	const char *options = options_of(f, k.s, k.t, text);
+	cg_tensor *u = cg__temp(e, CG_FLOAT32, k.s.points * k.panels * f->C * k.t.cols);
 
 	if (u == NULL)
 		return CG_ERR_HOST_MEMORY;
@@ -116,7 +150,7 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 		cg__range_1d((size_t)up(k.tiles, k.block), 1), IN(f->x), IN(u), OUT(f->y),
 		IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL), INT(f->act), INT(f->H),
 		INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top),
-		INT(f->pad_left), INT(k.down), INT(k.across), INT(k.tiles), INT(k.block),
+		INT(f->pad_left), INT(k.s.down), INT(k.s.across), INT(k.tiles), INT(k.block),
 		INT(k.ldv)));
 	count_flops(e, f);
 	return CG_OK;
@@ -130,35 +164,32 @@ enum { CHANNELS = 64, ITEMS_A_UNIT = 2 };
  * them, `block` at a time. Each part more is another o to write and to add up. */
 struct cut_dw {
 	struct cg__tile t;
-	int64_t down, across, tiles, block, panels, cb, cr, blocks, ldv, per, parts, bytes;
+	struct size s;
+	int64_t tiles, block, panels, cb, cr, blocks, ldv, per, parts, bytes;
 };
-
-static int64_t at_least_1(int64_t n)
-{
-	return n < 1 ? 1 : n;
-}
 
 static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd *f)
 {
-	const int64_t m = SIDE + 1 - f->side, lanes = cg__vector_width(e);
-	const int64_t cache = cg__emit_ctx(e)->info.local_bytes / 2;
-	struct cut_dw k = { .t = cg__tile_of(e, f->M), .down = up(f->P, m), .across = up(f->Q, m) };
-	int64_t row, parts;
+	const int64_t lanes = cg__vector_width(e);
+	const int64_t room = cg__emit_ctx(e)->info.local_bytes;
+	struct cut_dw k = { .t = cg__tile_of(e, f->M), .s = size_of(f) };
+	int64_t row, parts, least;
 
-	k.tiles = f->B * k.down * k.across;
+	k.tiles = f->B * k.s.down * k.s.across;
 	k.panels = up(f->M, k.t.cols);
 	k.cb = up(up(f->C, up(f->C, CHANNELS)), lanes) * lanes;
 	k.cr = up(k.cb, k.t.rows) * k.t.rows;
 	k.blocks = up(f->C, k.cb);
 	k.ldv = up(k.cr, lanes) * lanes;
 	parts = up(ITEMS_A_UNIT * cg__compute_units(e), k.blocks * k.panels);
-	k.per = up(k.tiles, parts < k.tiles / 64 ? parts : at_least_1(k.tiles / 64));
+	k.per = up(k.tiles, between(1, k.tiles / 64, parts));
 	k.parts = up(k.tiles, k.per);
 	/* beside v and d, o should find room in the cache */
-	row = POINTS * (k.ldv + k.t.cols) * 4;
-	k.block = at_least_1((cache - POINTS * k.cr * k.t.cols * 4) / row);
+	row = k.s.points * (k.ldv + k.t.cols) * 4;
+	least = between(1, room * 3 / 4 / row, 32);
+	k.block = between(least, (room / 2 - k.s.points * k.cr * k.t.cols * 4) / row, k.per);
 	k.block = up(k.per, up(k.per, k.block));
-	k.bytes = k.block * row + 2 * POINTS * lanes * 4;
+	k.bytes = k.block * row + 2 * k.s.points * lanes * 4;
 	return k;
 }
 
@@ -174,16 +205,16 @@ cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f)
 	const struct cut_dw k = cut_dw(e, f);
 	const int64_t rows = k.blocks * k.cr;
 	char text[64];
-	const char *options = options_of(f, k.t, text);
-	cg_tensor *o = cg__temp(e, CG_FLOAT32, k.parts * k.panels * POINTS * rows * k.t.cols);
+	const char *options = options_of(f, k.s, k.t, text);
+	cg_tensor *o = cg__temp(e, CG_FLOAT32, k.parts * k.panels * k.s.points * rows * k.t.cols);
 
 	if (o == NULL)
 		return CG_ERR_HOST_MEMORY;
 	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_dw",
 		cg__range_3d((size_t)k.blocks, (size_t)k.panels, (size_t)k.parts, 1, 1, 1),
 		IN(f->x), IN(f->w), OUT(o), LOCALMEM(k.bytes), INT(f->H), INT(f->W), INT(f->C),
-		INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top), INT(f->pad_left), INT(k.down),
-		INT(k.across), INT(k.tiles), INT(k.per), INT(k.block), INT(k.cb), INT(k.cr),
+		INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top), INT(f->pad_left), INT(k.s.down),
+		INT(k.s.across), INT(k.tiles), INT(k.per), INT(k.block), INT(k.cb), INT(k.cr),
 		INT(k.ldv)));
 	count_flops(e, f);
 	return CG__LAUNCH(e, "winograd_cpu", options, "winograd_dw_join",
