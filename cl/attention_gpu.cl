@@ -106,6 +106,7 @@ static bool is_kept(__global const uint *rng, uint key, uint kept, int head, int
 #endif
 }
 
+#if !GRAD /* one of the two: tiles that fit one do not fit the other's local memory */
 /* Groups: tiles of queries, in each head. scale: of the scores, times log2 e. lse null: not wanted.
  * */
 SHAPE __kernel void attention(__global const float *restrict qkv, __global const uint *restrict rng,
@@ -175,6 +176,7 @@ SHAPE __kernel void attention(__global const float *restrict qkv, __global const
 	store_part(o, y + ((size_t)b * T + q0) * D + (head - b * N) * DH, D, T - q0, scales);
 }
 
+#else
 /* delta [B,N,T] = sum over a head's width of y dy */
 __kernel void attention_delta(__global const float *restrict y, __global const float *restrict dy,
 	__global float *restrict delta, int count, int T, int N)
@@ -255,3 +257,4 @@ SHAPE __kernel void attention_grad(__global const float *restrict qkv,
 	if (by_key)
 		store_part(db, out + (size_t)r0 * 3 * D + 2 * D, 3 * D, T - r0, sb);
 }
+#endif

@@ -13,4 +13,4 @@ dist_man_MANS = \
 	doc/fer-tune.1
 
 # What the README links to.
-EXTRA_DIST += doc/devices.md doc/performance.md doc/results
+EXTRA_DIST += doc/devices.md doc/performance.md doc/ports.md doc/results

@@ -103,6 +103,7 @@ EXTRA_DIST += $(ops_scripts) \
 	tests/predict_pictures.sh \
 	tests/metrics.sh \
 	tests/metrics_sklearn.py \
+	tests/ports.sh \
 	tests/predict.sh \
 	tests/report.sh \
 	tests/run-programs.sh \
@@ -172,7 +173,7 @@ AM_TESTS_ENVIRONMENT = \
 
 clean-local:
 	rm -rf tests/cache tests/bootstrap.tmp tests/test_pictures.tmp tests/data.tmp tests/devices.tmp tests/export.tmp tests/keras.tmp tests/predict.tmp tests/predict_pictures.tmp tests/metrics.tmp \
-		tests/report.tmp tests/tensorboard.tmp tests/train.tmp tests/bench.tmp tests/tune.tmp
+		tests/report.tmp tests/tensorboard.tmp tests/train.tmp tests/bench.tmp tests/tune.tmp tests/ports.tmp
 
 # The whole suite on a second OpenCL implementation.
 check-rusticl: all
@@ -191,4 +192,8 @@ check-oclgrind: $(ops_programs)
 		$(SHELL) $(srcdir)/tests/ops-$$family-own.sh || status=1; \
 	done; exit $$status
 
-.PHONY: check-rusticl check-oclgrind
+# The GPU family compiled for GPUs that are not here: spills, local memory.
+check-ports:
+	@srcdir='$(srcdir)' AWK='$(AWK)' $(SHELL) $(srcdir)/tests/ports.sh
+
+.PHONY: check-ports check-rusticl check-oclgrind

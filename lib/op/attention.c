@@ -170,8 +170,8 @@ static cg_status gpu_options(char text[128], struct tiles *t, const struct cg__e
 		return cg__fail(cg__emit_ctx(e), CG_ERR_ARGUMENT,
 			"attention: heads of width %d do not fit the device's local memory",
 			s->width);
-	snprintf(text, 128, "-DDH=%d -DY=%d -DRK=%d -DDROPOUT=%d", s->width, t->Y, t->RK,
-		a->dropout > 0);
+	snprintf(text, 128, "-DDH=%d -DY=%d -DRK=%d -DDROPOUT=%d -DGRAD=%d", s->width, t->Y, t->RK,
+		a->dropout > 0, grad);
 	return CG_OK;
 }
 
