@@ -221,7 +221,7 @@ void charts_comparison(FILE *out, const struct charts_run *run, int n)
 		.format = "%.0f",
 		.label = "accuracy (%), whiskers: 95 % interval" };
 	struct svg_axis rows = { .high = 1, .to = 56, .label = "", .format = "", .step = 2 };
-	bool claims = false;
+	bool claims = false, twins = false;
 
 	for (int i = 0; i < n; i++) {
 		height += 28 +
@@ -229,6 +229,7 @@ void charts_comparison(FILE *out, const struct charts_run *run, int n)
 				((run[i].all && run[i].all->n) +
 					(run[i].without_twins && run[i].without_twins->n));
 		claims = claims || !isnan(run[i].claim);
+		twins = twins || (run[i].without_twins && run[i].without_twins->n);
 	}
 	rows.from = height;
 	svg_begin(out, WIDTH, height + 48, "Model comparison",
@@ -237,8 +238,10 @@ void charts_comparison(FILE *out, const struct charts_run *run, int n)
 		"the paper claims for such a model.");
 	svg_rect(out, 20, 36, 10, 10, "fill c0", NULL);
 	svg_text(out, 35, 45, "start small", "all images");
-	svg_rect(out, 110, 36, 10, 10, "fill c2", NULL);
-	svg_text(out, 125, 45, "start small", "without twins");
+	if (twins) {
+		svg_rect(out, 110, 36, 10, 10, "fill c2", NULL);
+		svg_text(out, 125, 45, "start small", "without twins");
+	}
 	if (claims) {
 		svg_dot(out, 226, 41, 5, "hollow c1", NULL);
 		svg_text(out, 237, 45, "start small", "the paper's claim, not on this split");

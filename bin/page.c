@@ -35,7 +35,7 @@ static const char head[] =
 	"th{font-weight:600;color:var(--soft)}"
 	"th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--"
 	"card)}"
-	"td.wide{white-space:normal;min-width:150px;text-align:left}.claim{color:var(--claim)}\n"
+	".text{text-align:left}td.wide{white-space:normal;min-width:150px;text-align:left}.claim{color:var(--claim)}\n"
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:8px 0}"
 	"dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
 	".figures{display:grid;gap:14px;"
@@ -44,10 +44,10 @@ static const char head[] =
 	"background:var(--card)}.figures svg{display:block;width:100%;height:auto;max-width:560px;"
 	"margin:auto}\n"
 	".gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(112px,1fr));gap:12px}"
-	".gallery.pairs{grid-template-columns:repeat(auto-fill,minmax(214px,1fr))}"
+	".gallery.pairs{grid-template-columns:repeat(auto-fill,minmax(176px,1fr))}"
 	"figure{margin:0;font-size:.85rem;line-height:1.35}figcaption b{font-weight:600}"
 	"img{image-rendering:pixelated;border-radius:4px;background:#888;margin-right:4px}"
-	".pairs img+img{image-rendering:auto}pre{overflow-x:auto;font-size:.85rem}\n"
+	".pairs img{max-width:calc(50% - 4px)}.pairs img+img{image-rendering:auto}pre{overflow-x:auto;font-size:.85rem}\n"
 	".tables{display:grid;gap:0 14px;margin:4px 0;"
 	"grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));align-items:start}"
 	"dl.card{margin:14px 0}\n"
@@ -75,7 +75,10 @@ void page__table(FILE *out, const char *caption, const char *const *heads, int n
 	page__element(out, "caption", "%s", caption);
 	fputs("<tr>", out);
 	for (int i = 0; i < n; i++)
-		page__element(out, "th scope=\"col\"", "%s", heads[i]);
+		if (*heads[i] == '-')
+			page__element(out, "th scope=\"col\" class=\"text\"", "%s", heads[i] + 1);
+		else
+			page__element(out, "th scope=\"col\"", "%s", heads[i]);
 	fputs("</tr>\n", out);
 }
 

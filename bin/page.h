@@ -31,6 +31,7 @@ double page_claim(const char *model);
 
 /* A cell, a head or a paragraph: the tag, text of a format, escaped, and the end tag. */
 void page__element(FILE *out, const char *tag, const char *format, ...) CLI_PRINTF(3, 4);
+/* A head that begins with - is of a column of texts (class "text"). */
 void page__table(FILE *out, const char *caption, const char *const *heads, int n);
 void page__table_end(FILE *out);
 

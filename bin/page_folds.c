@@ -18,12 +18,11 @@ static const struct column {
 	{ "best_epoch", "epoch", 1, 1 },
 	{ "val_acc", "PublicTest %", 2, 100 },
 	{ "accuracy", "accuracy %", 2, 100 },
-	{ "macro_precision", "macro precision %", 2, 100 },
-	{ "macro_recall", "macro recall %", 2, 100 },
-	{ "macro_f1", "macro F1 %", 2, 100 },
-	{ "macro_auc", "macro AUC", 4, 1 },
+	{ "macro_precision", "precision %", 2, 100 },
+	{ "macro_recall", "recall %", 2, 100 },
+	{ "macro_f1", "F1 %", 2, 100 },
+	{ "macro_auc", "AUC", 4, 1 },
 	{ "log_loss", "log-loss", 4, 1 },
-	{ "ece", "ECE", 4, 1 },
 	{ "seconds", "seconds", 0, 1 },
 };
 
@@ -102,7 +101,7 @@ void page__folds(FILE *out, const struct run *r)
 	}
 	page__element(out, "p", "Cross-validation in %d folds: accuracy %.2f \xc2\xb1 %.2f %%, macro F1 "
 		"%.2f \xc2\xb1 %.2f %%, macro AUC %.4f \xc2\xb1 %.4f (mean and standard deviation of the "
-		"folds). What follows below is of all held-out images together.", r->folds,
+		"folds; precision and recall below are macro means, too). What follows below is of all held-out images together.", r->folds,
 		100 * value_of(r->kfold, "mean", "accuracy"), 100 * value_of(r->kfold, "sd", "accuracy"),
 		100 * value_of(r->kfold, "mean", "macro_f1"), 100 * value_of(r->kfold, "sd", "macro_f1"),
 		value_of(r->kfold, "mean", "macro_auc"), value_of(r->kfold, "sd", "macro_auc"));

@@ -35,8 +35,8 @@ static void result_row(FILE *out, const struct run *r)
 
 	fputs("<tr>", out);
 	page__element(out, "td", "%s", r->name);
-	page__element(out, "td", "%s", r->model);
-	page__element(out, "td", "%s", r->split);
+	page__element(out, "td class=\"text\"", "%s", r->model);
+	page__element(out, "td class=\"text\"", "%s", r->split);
 	number(out, 0, r->all.n);
 	with_interval(out, 1, 100, r->all.accuracy, r->all.accuracy95);
 	if (clean->n)
@@ -93,7 +93,7 @@ static void pairs(FILE *out, const struct page_run *runs, int n)
 
 void page__results(FILE *out, const struct page_run *runs, int n)
 {
-	static const char *const heads[] = { "run", "model", "rows", "images", "accuracy %",
+	static const char *const heads[] = { "run", "-model", "-rows", "images", "accuracy %",
 		"without twins %", "macro F1 %", "macro AUC", "ECE" };
 
 	page__table(out, "Results, with 95 % intervals", heads, 9);
@@ -215,7 +215,7 @@ double page_claim(const char *model)
 
 static void paper_settings(FILE *out, const struct page_run *runs, int n)
 {
-	static const char *const heads[] = { "model", "who", "hyperparameters" };
+	static const char *const heads[] = { "model", "-who", "-hyperparameters" };
 	static const char *const options[] = { "opt", "lr", "sched", "batch-size", "epochs",
 		"weight-decay", "crop", "img-size", "pretrained", "preset" };
 
@@ -223,7 +223,7 @@ static void paper_settings(FILE *out, const struct page_run *runs, int n)
 	for (int i = 0; i < CLAIMS; i++) {
 		fputs("<tr class=\"claim\">", out);
 		page__element(out, "td", "%s", claims[i].name);
-		page__element(out, "td", "paper");
+		page__element(out, "td class=\"text\"", "paper");
 		page__element(out, "td class=\"wide\"", "%s", claims[i].settings);
 		fputs("</tr>\n", out);
 	}
@@ -236,31 +236,55 @@ static void paper_settings(FILE *out, const struct page_run *runs, int n)
 					"%s%s %s", *line ? ", " : "", options[k], value);
 		fputs("<tr>", out);
 		page__element(out, "td", "%s", runs[i].run.model);
-		page__element(out, "td", "%s", runs[i].run.name);
+		page__element(out, "td class=\"text\"", "%s", runs[i].run.name);
 		page__element(out, "td class=\"wide\"", "%s", *line ? line : "-");
 		fputs("</tr>\n", out);
 	}
 	page__table_end(out);
 }
 
-static double mean_seconds(const struct run *r)
-{
-	double sum = 0;
+/* Epochs, losses of the best epoch, seconds of an epoch; of a cross-validation their means over the folds. */
+enum { EPOCHS, TRAINING_LOSS, VALIDATION_LOSS, SECONDS, COURSE };
 
-	for (int i = 0; i < r->epochs; i++)
-		sum += r->epoch[i].epoch_seconds;
-	return r->epochs ? sum / r->epochs : NAN;
+static bool add_course(double sum[COURSE], const struct report_epoch *e, int n)
+{
+	double seconds = 0;
+	int best = n - 1;
+
+	while (best >= 0 && !e[best].best)
+		best--;
+	if (best < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		seconds += e[i].epoch_seconds / n;
+	sum[EPOCHS] += e[n - 1].epoch;
+	sum[TRAINING_LOSS] += e[best].train_loss;
+	sum[VALIDATION_LOSS] += e[best].val_loss;
+	sum[SECONDS] += seconds;
+	return true;
+}
+
+/* false where there are no epochs, as of an evaluation. */
+static bool find_course(double mean[COURSE], const struct run *r)
+{
+	int n = add_course(mean, r->epoch, r->epochs);
+
+	for (int i = 0; i < r->folds; i++)
+		n += add_course(mean, r->fold[i].row, r->fold[i].n);
+	for (int i = 0; i < COURSE && n; i++)
+		mean[i] /= n;
+	return n > 0;
 }
 
 static void paper_epochs(FILE *out, const struct page_run *runs, int n)
 {
-	static const char *const heads[] = { "model", "who", "epochs", "training loss",
-		"validation loss", "seconds an epoch", "device" };
+	static const char *const heads[] = { "model", "-who", "epochs", "training loss",
+		"validation loss", "seconds an epoch", "-device" };
 
 	page__table(out, "Loss and time of an epoch", heads, 7);
 	fputs("<tr class=\"claim\">", out);
 	page__element(out, "td", "ViT and ResNet50V2");
-	page__element(out, "td", "paper");
+	page__element(out, "td class=\"text\"", "paper");
 	page__element(out, "td", "50 (ResNet50V2)");
 	page__element(out, "td", "-");
 	page__element(out, "td", "down to 0.01");
@@ -269,17 +293,17 @@ static void paper_epochs(FILE *out, const struct page_run *runs, int n)
 	fputs("</tr>\n", out);
 	for (int i = 0; i < n; i++) {
 		const struct run *r = &runs[i].run;
-		int best = run_best(r);
+		double mean[COURSE] = { 0 };
 
-		if (best < 0)
+		if (!find_course(mean, r))
 			continue;
 		fputs("<tr>", out);
 		page__element(out, "td", "%s", r->model);
-		page__element(out, "td", "%s", r->name);
-		number(out, 0, r->epoch[r->epochs - 1].epoch);
-		number(out, 4, r->epoch[best].train_loss);
-		number(out, 4, r->epoch[best].val_loss);
-		number(out, 1, mean_seconds(r));
+		page__element(out, "td class=\"text\"", r->folds ? "%s, mean of folds" : "%s", r->name);
+		number(out, mean[EPOCHS] == floor(mean[EPOCHS]) ? 0 : 1, mean[EPOCHS]);
+		number(out, 4, mean[TRAINING_LOSS]);
+		number(out, 4, mean[VALIDATION_LOSS]);
+		number(out, 1, mean[SECONDS]);
 		page__element(out, "td class=\"wide\"", "%s", r->device);
 		fputs("</tr>\n", out);
 	}
@@ -288,7 +312,7 @@ static void paper_epochs(FILE *out, const struct page_run *runs, int n)
 
 static void paper_results(FILE *out, const struct page_run *runs, int n)
 {
-	static const char *const heads[] = { "model", "who", "accuracy %", "precision %",
+	static const char *const heads[] = { "model", "-who", "accuracy %", "precision %",
 		"recall %", "AUC", "AUC of hard labels", "images" };
 
 	page__table(out, "Accuracy, precision, recall, AUC", heads, 8);
@@ -297,7 +321,7 @@ static void paper_results(FILE *out, const struct page_run *runs, int n)
 
 		fputs("<tr class=\"claim\">", out);
 		page__element(out, "td", "%s", c->name);
-		page__element(out, "td", "paper");
+		page__element(out, "td class=\"text\"", "paper");
 		number(out, 0, 100 * c->accuracy);
 		number(out, 0, 100 * c->precision);
 		number(out, 0, 100 * c->recall);
@@ -311,7 +335,7 @@ static void paper_results(FILE *out, const struct page_run *runs, int n)
 
 		fputs("<tr>", out);
 		page__element(out, "td", "%s", runs[i].run.model);
-		page__element(out, "td", "%s", runs[i].run.name);
+		page__element(out, "td class=\"text\"", "%s", runs[i].run.name);
 		with_interval(out, 1, 100, m->accuracy, m->accuracy95);
 		number(out, 1, 100 * m->macro_precision);
 		number(out, 1, 100 * m->macro_recall);

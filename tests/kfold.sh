@@ -61,6 +61,7 @@ in_report() {	# is each row of kfold.csv in the report, accuracy in percent?
 	done <"$1/kfold.csv"
 }
 check "the report has each fold, mean and sd" in_report $dir/whole
+check "and their means beside the paper's" grep -q 'whole, mean of folds</td>' $dir/whole/report.html
 check "and a curve for each fold, and its key" [ "$(grep -c '^<path .*class="curve *c' $dir/whole/curves.svg)" -eq 6 ]
 cp $dir/whole/report.html $dir/before
 run bin/fer-report $dir/whole
