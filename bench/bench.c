@@ -7,7 +7,7 @@
  * turn; what is printed are medians over the rounds, also of the ratios within a round. Rows that
  * miss their bar are marked SHORT, and the exit status is 1 if there are any. PyTorch is that of
  * -p, $PYTHON or python3; without it its columns and bars are empty. -k tells on stderr in which
- * kernels the time of each step goes. Groups: gemm, conv, train, infer, latency, memory, start,
+ * kernels the time of each step goes. Groups: gemm, conv, kernel, train, infer, latency, memory, start,
  * epoch.
  * Models: as cases.c names them, all unless -m is given.
  */
@@ -78,6 +78,8 @@ struct row *new_row(struct bench *b)
 
 	*r = (struct row){ .flops = NAN,
 		.peak = NAN,
+		.bytes = NAN,
+		.triad = NAN,
 		.seconds = NAN,
 		.peer_seconds = NAN,
 		.floor = NAN,
@@ -135,6 +137,25 @@ static void run_convs(struct bench *b)
 				r->ratio.bar = filter_bar;
 			print_product(r);
 		}
+}
+
+static void run_kernels(struct bench *b)
+{
+	table_begin("Operations that move memory, at a model's size and large",
+		"row|us|MB|GB/s|triad GB/s|of triad");
+	for (int i = 0; i < 2 * kernel_count; i++) {
+		struct row *r = new_row(b);
+		struct cells c = { .count = 0 };
+
+		r->wrong = !kernel_run(b, i / 2, i % 2, r);
+		r->share.bar = kernel_bar;
+		table_cell(&c, "%.1f", 1e6 * r->seconds);
+		table_cell(&c, "%.1f", 1e-6 * r->bytes);
+		table_cell(&c, "%.1f", 1e-9 * r->bytes / r->seconds);
+		table_cell(&c, "%.1f", 1e-9 * r->triad);
+		table_goal(&c, "%.0f %%", 100, r->share);
+		table_row(r, &c);
+	}
 }
 
 static void print_step(const struct row *r)
@@ -309,6 +330,8 @@ static int run_all(struct bench *b, const char *python)
 		run_gemms(b);
 	if (has(b->groups, "conv"))
 		run_convs(b);
+	if (has(b->groups, "kernel"))
+		run_kernels(b);
 	run_steps(b);
 	if (has(b->groups, "memory"))
 		run_memory(b);

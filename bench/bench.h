@@ -9,6 +9,7 @@
  *	floor.c		the least time that a step's arithmetic and bytes take
  *	split.c		the time of a step in products and in the rest
  *	product.c	matrix products and convolutions, forward and both gradients
+ *	kernel.c	operations that move memory
  *	step.c		whole training steps and inference of models
  *	child.c		memory of a step and start of a process, measured in one of its own
  *	epoch.c		fer-train's epochs, what is not waiting for the device
@@ -34,6 +35,7 @@ struct goal {
 struct row {
 	char name[BENCH_TEXT]; /* as bench/peer_torch.py knows it */
 	double flops, peak; /* peak: measured beside it, flop/s */
+	double bytes, triad; /* moved at least; measured beside it, bytes/s */
 	double seconds, peer_seconds; /* medians */
 	double floor; /* seconds */
 	struct goal of_peak; /* share of that peak */
@@ -138,6 +140,12 @@ struct product {
 bool product_run(
 	struct bench *b, const struct product *p, enum part part, struct row *row, bool *filtered);
 
+/* ---- kernel.c -------------------------------------------------------------------------------- */
+
+extern const int kernel_count;
+/* At the size of a model's or large; fills the row but for its bar; false if it does not run, as row->note says. */
+bool kernel_run(struct bench *b, int which, bool large, struct row *row);
+
 /* ---- step.c ---------------------------------------------------------------------------------- */
 
 /* `settings` as in "width=32 dropout=0": else the model's defaults. */
@@ -178,8 +186,9 @@ extern const struct product gemms[], convs[];
 extern const struct step steps[];
 extern const int gemm_count, conv_count, step_count;
 
-/* Bars: shares of the measured peak; PyTorch's time / ours; share of a step's floor. */
-extern const double gemm_bar, gemm_dw_bar, filter_bar, step_bar, floor_bar, rest_bar;
+/* Bars: shares of the measured peak; PyTorch's time / ours; share of a step's floor; shares of the
+ * step, of the triad. */
+extern const double gemm_bar, gemm_dw_bar, filter_bar, step_bar, floor_bar, rest_bar, kernel_bar;
 /* Limits: memory of a step / PyTorch's; seconds of a cold and a warm start; share of an epoch. */
 extern const double memory_bar, cold_bar, warm_bar, epoch_bar;
 

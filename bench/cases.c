@@ -2,7 +2,7 @@
 #include "bench.h"
 
 const double gemm_bar = .80, gemm_dw_bar = .65, filter_bar = 2., step_bar = 1.7, floor_bar = .75,
-	     rest_bar = .15;
+	     rest_bar = .15, kernel_bar = .9;
 const double memory_bar = 1., cold_bar = 45., warm_bar = 1., epoch_bar = .02;
 
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))

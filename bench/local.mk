@@ -9,6 +9,7 @@ bench_bench_SOURCES = \
 	bench/child.c \
 	bench/epoch.c \
 	bench/floor.c \
+	bench/kernel.c \
 	bench/peer.c \
 	bench/product.c \
 	bench/split.c \
