@@ -9,7 +9,7 @@
  * -p, $PYTHON or python3; without it its columns and bars are empty. -k tells on stderr in which
  * kernels the time of each step goes. Groups: gemm, conv, kernel, train, infer, latency, memory, start,
  * epoch.
- * Models: as cases.c names them, all unless -m is given.
+ * -m restricts models (cases.c) and operations that move memory (kernel.c) to those named.
  */
 #include "bench.h"
 
@@ -144,9 +144,12 @@ static void run_kernels(struct bench *b)
 	table_begin("Operations that move memory, at a model's size and large",
 		"row|us|MB|GB/s|triad GB/s|of triad");
 	for (int i = 0; i < 2 * kernel_count; i++) {
-		struct row *r = new_row(b);
 		struct cells c = { .count = 0 };
+		struct row *r;
 
+		if (!has(b->models, kernel_name(i / 2)))
+			continue;
+		r = new_row(b);
 		r->wrong = !kernel_run(b, i / 2, i % 2, r);
 		r->share.bar = kernel_bar;
 		table_cell(&c, "%.1f", 1e6 * r->seconds);

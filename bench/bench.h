@@ -143,6 +143,7 @@ bool product_run(
 /* ---- kernel.c -------------------------------------------------------------------------------- */
 
 extern const int kernel_count;
+const char *kernel_name(int which);
 /* At the size of a model's or large; fills the row but for its bar; false if it does not run, as row->note says. */
 bool kernel_run(struct bench *b, int which, bool large, struct row *row);
 

@@ -186,6 +186,11 @@ static const struct kernel kernels[] = {
 };
 const int kernel_count = sizeof(kernels) / sizeof(kernels[0]);
 
+const char *kernel_name(int which)
+{
+	return kernels[which].name;
+}
+
 /* Of a model: VGG's first stage at batch 64, ViT-B's MLP at batch 16, VGG's weights; and large. */
 static const int64_t shapes[4][2][4] = {
 	{ { 64, 44, 44, 32 }, { 256, 44, 44, 64 } },

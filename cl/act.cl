@@ -20,7 +20,7 @@ __kernel CG_SINGLE void gelu(__global const float *x, __global float *y, int n)
 __kernel CG_SINGLE void gelu_grad(__global const float *dy, __global const float *x, __global float *dx, int n)
 {
 	CG_MAP2(dx, n, dy, x, T e; CG_ERF(e, Y * 0.70710678118654752f)
-		R = X * (0.5f * (1.0f + e) + Y * 0.39894228040143268f * exp(-0.5f * Y * Y));)
+		R = X * (0.5f * (1.0f + e) + Y * 0.39894228040143268f * cg_exp(-0.5f * Y * Y));)
 }
 
 __kernel CG_SINGLE void gelu_tanh(__global const float *x, __global float *y, int n)

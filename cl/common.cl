@@ -82,20 +82,26 @@ typedef int cg_ilanes;
 	}
 #endif
 
-static inline cg_lanes cg_load(__global const float *p, int n)
+/* cg_load that fills up with another value */
+static inline cg_lanes cg_load_or(__global const float *p, int n, float fill)
 {
 #if CG_CPU
 	float some[16];
 
 	if (n >= CG_LANES)
 		return VLOAD(0, p);
-	VSTORE((vfloat)0, 0, some);
+	VSTORE((vfloat)fill, 0, some);
 	n = max(n, 0);
 	CG_MOVE_SOME(p, some, n)
 	return VLOAD(0, some);
 #else
 	return *p;
 #endif
+}
+
+static inline cg_lanes cg_load(__global const float *p, int n)
+{
+	return cg_load_or(p, n, 0);
 }
 
 /* v with zeros from lane n on */
@@ -146,6 +152,18 @@ static inline float cg_lane_sum(vfloat v)
 	const float2 v2 = v4.lo + v4.hi;
 
 	return v2.x + v2.y;
+}
+
+/* The highest lane; a NaN may go unseen. */
+static inline float cg_lane_max(vfloat v)
+{
+	float lane[CG_VW], highest;
+
+	VSTORE(v, 0, lane);
+	highest = lane[0];
+	for (int i = 1; i < CG_VW; i++)
+		highest = lane[i] > highest ? lane[i] : highest;
+	return highest;
 }
 #endif
 
@@ -252,4 +270,5 @@ static inline float cg_group_max(__local float *part, float v)
 }
 #endif
 
+#include "exp.cl"
 #include "maps.cl"

@@ -87,9 +87,19 @@ SHAPE __kernel void layer_norm(__global const float *x, __global const float *ga
 		const float mean = TOTAL(row_sum(xr, D)) / D;
 		const float rstd = 1 / sqrt(TOTAL(row_squares(xr, mean, D)) / D + eps);
 
-		EACH(j, D) {
-			const cg_lanes xhat = (cg_load(xr + j, D - j) - mean) * rstd;
+		int j = FIRST;
 
+#if CG_CPU
+		for (; j + CG_LANES <= D; j += CG_LANES) {
+			const vfloat xhat = (VLOAD(0, xr + j) - mean) * rstd;
+
+			const vfloat scaled = xhat * VLOAD(0, gamma + j);
+
+			VSTORE(scaled + VLOAD(0, beta + j), 0, yr + j);
+		}
+#endif
+		for (; j < D; j += STEP) {
+			const cg_lanes xhat = (cg_load(xr + j, D - j) - mean) * rstd;
 			const cg_lanes scaled = xhat * cg_load(gamma + j, D - j);
 
 			cg_store(scaled + cg_load(beta + j, D - j), yr + j, D - j);
@@ -101,48 +111,117 @@ SHAPE __kernel void layer_norm(__global const float *x, __global const float *ga
 	}
 }
 
-/* part: NULL on GPUs */
-SHAPE __kernel void layer_norm_grad(__global const float *dy, __global const float *x,
+#if CG_CPU
+enum { ROWS = 4 }; /* side by side: gamma and the part are then moved once for all of them */
+
+/* Sums over row r: of g, and of g (x - mean). */
+static inline float2 row_means(__global const float *dy, __global const float *x,
+	__global const float *gamma, float mean, int D)
+{
+	vfloat sum = 0, dot = 0, sum1 = 0, dot1 = 0;
+	int j = 0;
+
+	for (; j + 2 * CG_VW <= D; j += 2 * CG_VW) {
+		const vfloat g0 = VLOAD(0, dy + j) * VLOAD(0, gamma + j);
+		const vfloat g1 = VLOAD(1, dy + j) * VLOAD(1, gamma + j);
+
+		sum += g0;
+		sum1 += g1;
+		dot += g0 * (VLOAD(0, x + j) - mean);
+		dot1 += g1 * (VLOAD(1, x + j) - mean);
+	}
+	for (; j < D; j += CG_VW) {
+		const vfloat g = cg_load(dy + j, D - j) * cg_load(gamma + j, D - j);
+
+		sum += g;
+		dot += g * (cg_load(x + j, D - j) - mean);
+	}
+	return (float2)(cg_lane_sum(sum + sum1), cg_lane_sum(dot + dot1));
+}
+
+/* dx of `count` rows from x on, and what they add to dgamma and dbeta; wide columns are in those. */
+static inline void rows_grad(__global const float *dy, __global const float *x,
+	__global const float *stats, __global const float *gamma, __global float *dx,
+	__global float *dgamma, __global float *dbeta, int count, int D)
+{
+	float a[ROWS], b[ROWS], mean[ROWS], rstd[ROWS];
+
+	for (int i = 0; i < count; i++) {
+		const float2 m = row_means(
+			dy + (size_t)i * D, x + (size_t)i * D, gamma, stats[2 * i], D);
+
+		mean[i] = stats[2 * i];
+		rstd[i] = stats[2 * i + 1];
+		a[i] = m.x / D;
+		b[i] = m.y * rstd[i] / D;
+	}
+	for (int j = 0; j < D; j += CG_VW) {
+		const vfloat weight = cg_load(gamma + j, D - j);
+		vfloat sum_g = VLOAD(0, dgamma + j), sum_b = VLOAD(0, dbeta + j);
+
+		for (int i = 0; i < count; i++) {
+			const size_t at = (size_t)i * D + j;
+			const vfloat d = cg_load(dy + at, D - j);
+			const vfloat g = d * weight; /* rounded, as in the mean */
+			const vfloat xhat = (cg_load(x + at, D - j) - mean[i]) * rstd[i];
+
+			cg_store((g - a[i] - xhat * b[i]) * rstd[i], dx + at, D - j);
+			sum_g += d * xhat;
+			sum_b += d;
+		}
+		VSTORE(sum_g, 0, dgamma + j);
+		VSTORE(sum_b, 0, dbeta + j);
+	}
+}
+
+CG_SINGLE __kernel void layer_norm_grad(__global const float *dy, __global const float *x,
+	__global const float *stats, __global const float *gamma, __global float *dx,
+	__global float *part, int rows, int D, int wide)
+{
+	const int per = (rows + (int)get_global_size(0) - 1) / (int)get_global_size(0);
+	const int end = min(rows, ((int)get_global_id(0) + 1) * per);
+	__global float *dgamma = part + (size_t)get_global_id(0) * 2 * wide, *dbeta = dgamma + wide;
+	int r = (int)get_global_id(0) * per;
+
+	for (int j = 0; j < 2 * wide; j += CG_LANES)
+		VSTORE((vfloat)0, 0, dgamma + j);
+	for (; r + ROWS <= end; r += ROWS)
+		rows_grad(dy + (size_t)r * D, x + (size_t)r * D, stats + 2 * r, gamma,
+			dx + (size_t)r * D, dgamma, dbeta, ROWS, D);
+	for (; r < end; r++)
+		rows_grad(dy + (size_t)r * D, x + (size_t)r * D, stats + 2 * r, gamma,
+			dx + (size_t)r * D, dgamma, dbeta, 1, D);
+}
+
+#else
+/* part: NULL */
+__kernel void layer_norm_grad(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global float *dx,
 	__global float *part, int rows, int D, int wide)
 {
 	PART
-#if CG_CPU
-	__global float *dgamma = part + (size_t)get_global_id(0) * 2 * wide, *dbeta = dgamma + wide;
-
-	for (int j = 0; j < 2 * wide; j += CG_LANES)
-		VSTORE((vfloat)0, 0, dgamma + j);
-#endif
 	EACH_ROW(r, rows) {
 		__global const float *xr = x + (size_t)r * D, *dyr = dy + (size_t)r * D;
 		__global float *dxr = dx + (size_t)r * D;
 		const float mean = stats[2 * r], rstd = stats[2 * r + 1];
-		cg_lanes sum = 0, dot = 0;
-		float mean_g, mean_gx;
+		float sum = 0, dot = 0, mean_g, mean_gx;
 
 		EACH(j, D) {
-			const cg_lanes g = cg_load(dyr + j, D - j) * cg_load(gamma + j, D - j);
+			const float g = dyr[j] * gamma[j];
 
 			sum += g;
-			dot += g * (cg_load(xr + j, D - j) - mean);
+			dot += g * (xr[j] - mean);
 		}
 		mean_g = TOTAL(sum) / D;
 		mean_gx = TOTAL(dot) * rstd / D;
 		EACH(j, D) {
-			const cg_lanes d = cg_load(dyr + j, D - j);
-			const cg_lanes xhat = (cg_load(xr + j, D - j) - mean) * rstd;
-			const cg_lanes g = d * cg_load(gamma + j, D - j);
+			const float xhat = (xr[j] - mean) * rstd, g = dyr[j] * gamma[j];
 
-			cg_store((g - mean_g - xhat * mean_gx) * rstd, dxr + j, D - j);
-#if CG_CPU
-			VSTORE(VLOAD(0, dgamma + j) + d * xhat, 0, dgamma + j);
-			VSTORE(VLOAD(0, dbeta + j) + d, 0, dbeta + j);
-#endif
+			dxr[j] = (g - mean_g - xhat * mean_gx) * rstd;
 		}
 	}
 }
 
-#if !CG_CPU
 /* An item: a column and a chunk of `per` rows. */
 __kernel void layer_norm_grad_part(__global const float *dy, __global const float *x,
 	__global const float *stats, __global float *part, int rows, int D, int wide, int per)

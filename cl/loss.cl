@@ -11,10 +11,10 @@
  */
 #if CG_CPU
 #define SHAPE CG_SINGLE
-#define EACH(c, n) for (int c = 0; c < (n); c++)
+#define EACH(c, n) for (int c = 0; c < (n); c += CG_LANES)
 #define PART
-#define SUM(v) (v)
-#define MAX(v) (v)
+#define SUM(v) cg_lane_sum(v)
+#define MAX(v) cg_lane_max(v)
 #define FIRST true
 #else
 #define GROUP 64
@@ -26,34 +26,48 @@
 #define FIRST (get_local_id(0) == 0)
 #endif
 
-static float smooth(__global const float *t, __global const float *w, int c, int n, float s)
+/* Classes c and on; zeros beyond the last one. */
+static inline cg_lanes smooth(
+	__global const float *t, __global const float *w, int c, int n, float s)
 {
-	const float target = (1 - s) * t[c] + s / n;
+	const cg_lanes target = (1 - s) * cg_load(t + c, n - c) + s / n;
 
-	return w ? w[c] * target : target;
+	return cg_keep(w ? cg_load(w + c, n - c) * target : target, n - c);
 }
 
-/* loss_b of each row. fmax would hide a NaN: the sum of the exponentials brings it back. */
+static inline cg_lanes highest_of(__global const float *row, int c, int n, cg_lanes so_far)
+{
+	const cg_lanes v = cg_load_or(row + c, n - c, -INFINITY);
+
+	return v > so_far ? v : so_far;
+}
+
+static inline cg_lanes power_of(__global const float *row, int c, int n, float highest)
+{
+	return cg_keep(cg_exp(cg_load(row + c, n - c) - highest), n - c);
+}
+
+/* loss_b of each row. The highest may hide a NaN: the sum of the exponentials brings it back. */
 SHAPE __kernel void loss_rows(__global const float *restrict x, __global const float *restrict t,
 	__global const float *restrict w, __global float *restrict loss, int B, int n, float s)
 {
 	PART;
 	CG_TASK(b, B) {
 		__global const float *row = x + (size_t)b * n, *target = t + (size_t)b * n;
-		float highest = -INFINITY, total = 0, sum = 0;
+		cg_lanes most = -INFINITY, powers = 0, sum = 0;
+		float highest, lse, total;
 
 		EACH(c, n)
-			highest = fmax(highest, row[c]);
-		highest = MAX(highest);
+			most = highest_of(row, c, n, most);
+		highest = MAX(most);
 		EACH(c, n)
-			total += exp(row[c] - highest);
-		const float lse = highest + log(SUM(total));
-
+			powers += power_of(row, c, n, highest);
+		lse = highest + log(SUM(powers));
 		EACH(c, n)
-			sum += smooth(target, w, c, n, s) * (lse - row[c]);
-		sum = SUM(sum);
+			sum += smooth(target, w, c, n, s) * (lse - cg_load(row + c, n - c));
+		total = SUM(sum);
 		if (FIRST)
-			loss[b] = sum;
+			loss[b] = total;
 	}
 }
 
@@ -63,13 +77,14 @@ SHAPE __kernel void loss_mean(
 {
 	PART;
 	CG_TASK(one, 1) {
-		float sum = 0;
+		cg_lanes sum = 0;
+		float total;
 
 		EACH(b, B)
-			sum += loss[b];
-		sum = SUM(sum);
+			sum += cg_load(loss + b, B - b);
+		total = SUM(sum);
 		if (FIRST)
-			y[0] = sum / B;
+			y[0] = total / B;
 	}
 }
 
@@ -81,21 +96,25 @@ SHAPE __kernel void loss_grad(__global const float *restrict x, __global const f
 	CG_TASK(b, B) {
 		__global const float *row = x + (size_t)b * n, *target = t + (size_t)b * n;
 		__global float *out = dx + (size_t)b * n;
-		float highest = -INFINITY, total = 0, a = 0;
+		cg_lanes most = -INFINITY, powers = 0, weights = 0;
+		float highest, factor, scale;
 
 		EACH(c, n) {
-			highest = fmax(highest, row[c]);
-			a += smooth(target, w, c, n, s);
+			most = highest_of(row, c, n, most);
+			weights += smooth(target, w, c, n, s);
 		}
-		highest = MAX(highest);
-		a = SUM(a);
+		highest = MAX(most);
 		EACH(c, n)
-			total += exp(row[c] - highest);
-		const float factor = a / SUM(total), scale = dy[0] / B;
+			powers += power_of(row, c, n, highest);
+		factor = SUM(weights);
+		factor /= SUM(powers);
+		scale = dy[0] / B;
+		EACH(c, n) {
+			const cg_lanes power = power_of(row, c, n, highest);
+			const cg_lanes d = factor * power - smooth(target, w, c, n, s);
 
-		EACH(c, n)
-			out[c] = scale *
-				(factor * exp(row[c] - highest) - smooth(target, w, c, n, s));
+			cg_store(scale * d, out + c, n - c);
+		}
 	}
 }
 

@@ -8,10 +8,10 @@
  */
 #if CG_CPU
 #define SHAPE CG_SINGLE
-#define EACH(i, n) for (int i = 0; i < (n); i++)
+#define EACH(i, n) for (int i = 0; i < (n); i += CG_LANES)
 #define PART
-#define SUM(v) (v)
-#define MAX(v) (v)
+#define SUM(v) cg_lane_sum(v)
+#define MAX(v) cg_lane_max(v)
 #else
 #define GROUP 64
 #define SHAPE __attribute__((reqd_work_group_size(GROUP, 1, 1)))
@@ -28,20 +28,24 @@ SHAPE __kernel void softmax(
 	CG_TASK(r, rows) {
 		__global const float *in = x + (size_t)r * n;
 		__global float *out = y + (size_t)r * n;
-		float highest = -INFINITY, total = 0;
+		cg_lanes most = -INFINITY, sum = 0;
+		float highest, share;
 
-		EACH(i, n)
-			highest = fmax(highest, in[i]);
-		highest = MAX(highest);
 		EACH(i, n) {
-			const float power = exp(in[i] - highest);
+			const cg_lanes v = cg_load_or(in + i, n - i, -INFINITY);
 
-			out[i] = power;
-			total += power;
+			most = v > most ? v : most;
 		}
-		total = SUM(total);
+		highest = MAX(most);
+		EACH(i, n) {
+			const cg_lanes power = cg_exp(cg_load(in + i, n - i) - highest);
+
+			cg_store(power, out + i, n - i);
+			sum += cg_keep(power, n - i);
+		}
+		share = 1 / SUM(sum);
 		EACH(i, n)
-			out[i] /= total;
+			cg_store(cg_load(out + i, n - i) * share, out + i, n - i);
 	}
 }
 
@@ -51,12 +55,16 @@ SHAPE __kernel void softmax_grad(__global const float *restrict y,
 	PART;
 	CG_TASK(r, rows) {
 		const size_t start = (size_t)r * n;
-		float dot = 0;
+		cg_lanes sum = 0;
+		float dot;
 
 		EACH(i, n)
-			dot += y[start + i] * dy[start + i];
-		dot = SUM(dot);
-		EACH(i, n)
-			dx[start + i] = y[start + i] * (dy[start + i] - dot);
+			sum += cg_load(y + start + i, n - i) * cg_load(dy + start + i, n - i);
+		dot = SUM(sum);
+		EACH(i, n) {
+			const cg_lanes d = cg_load(dy + start + i, n - i) - dot;
+
+			cg_store(cg_load(y + start + i, n - i) * d, dx + start + i, n - i);
+		}
 	}
 }

@@ -79,6 +79,7 @@ cl_sources = \
 	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \
+	cl/exp.cl \
 	cl/gemm_cpu.cl \
 	cl/gemm_gpu.cl \
 	cl/layer_norm.cl \

@@ -101,16 +101,35 @@ static int64_t chunks_of(int64_t rows, int64_t n, int64_t most)
 	return chunks < rows ? chunks : rows;
 }
 
+/* CPU family: few chunks of many rows, each read as it lies in memory; of few rows, one chunk, cut by columns. */
+static cg_status emit_sum_leading_cpu(struct cg__emit *e, const cg_tensor *y, int64_t rows)
+{
+	int64_t n = cg__count(y), lanes = cg__vector_width(e), vectors = (n + lanes - 1) / lanes;
+	int64_t chunks = rows < 128 ? 1 : rows / 32 < 16 ? rows / 32 : 16;
+	int64_t blocks = (16 + chunks - 1) / chunks, wide;
+	cg_tensor *part = chunks > 1 ? cg__temp(e, CG_FLOAT32, chunks * n) : NULL;
+
+	wide = blocks < vectors / 4 ? (vectors + blocks - 1) / blocks : vectors < 4 ? vectors : 4;
+	blocks = (vectors + wide - 1) / wide;
+	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_rows_part", cg__range_tasks(e, chunks * blocks, 1),
+		IN(y->src[0]), OUT(chunks > 1 ? part : y), INT(rows), INT(n), INT(chunks),
+		INT(wide * lanes)));
+	if (chunks == 1)
+		return CG_OK;
+	return CG__LAUNCH(e, "ewise", NULL, "sum_rows_final", cg__range_elements(e, n * chunks),
+		IN(part), OUT(y), INT(chunks), INT(n));
+}
+
 static cg_status emit_sum_leading(struct cg__emit *e, const cg_tensor *y)
 {
 	int64_t n = cg__count(y), rows = cg__count(y->src[0]) / n, chunks = chunks_of(rows, n, 64);
-	int64_t blocks = (n + 4 * cg__vector_width(e) - 1) / (4 * cg__vector_width(e));
-	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks * n);
-	struct cg__range r = cg__is_cpu(e) ? cg__range_tasks(e, chunks * blocks, 1)
-					   : cg__range_rows(e, n, chunks);
+	cg_tensor *part;
 
-	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_rows_part", r, IN(y->src[0]), OUT(part), INT(rows),
-		INT(n), INT(chunks)));
+	if (cg__is_cpu(e))
+		return emit_sum_leading_cpu(e, y, rows);
+	part = cg__temp(e, CG_FLOAT32, chunks * n);
+	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_rows_part", cg__range_rows(e, n, chunks),
+		IN(y->src[0]), OUT(part), INT(rows), INT(n), INT(chunks), INT(0)));
 	return CG__LAUNCH(e, "ewise", NULL, "sum_rows_final", cg__range_elements(e, n), IN(part),
 		OUT(y), INT(chunks), INT(n));
 }
