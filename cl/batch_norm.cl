@@ -5,7 +5,7 @@
  *   bn_frozen_stats	stats of the running mean and variance
  *   bn_update		running = momentum running + (1 - momentum) batch, with var n / (n - 1)
  *   bn_apply		y, then relu if asked for
- *   bn_grad_input	dx = gamma rstd (dy - dbeta/n - (x - mean) rstd dgamma/n)
+ *   bn_grad_input	dx = gamma rstd (dy - dbeta/n - (x - mean) rstd dgamma/n), with relu 0 for dy where y <= 0
  *   bn_grad_frozen	dx = gamma rstd dy
  *
  * CPU family: rows of W columns as in batch_norm_sums.cl, a task is a chunk of `per` of them and
@@ -44,14 +44,14 @@ CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *
 		}
 }
 
-/* table [chunk][a, b, k, mean][W]: dx = a dy - b - k (x - mean) */
+/* table [chunk][a, b, k, mean, shift][W]: dx = a dy - b - k (x - mean), y = a x + shift */
 CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global const float *dgamma,
-	__global const float *dbeta, __global float *dx, __global float *table, int rows, int W,
-	int last, int per, int C, float n)
+	__global const float *dbeta, __global const float *beta, __global float *dx,
+	__global float *table, int rows, int W, int last, int per, int C, float n, int relu)
 {
-	__global float *a = table + (size_t)get_global_id(0) * 4 * W, *b = a + W, *k = b + W;
-	__global float *mean = k + W;
+	__global float *a = table + (size_t)get_global_id(0) * 5 * W, *b = a + W, *k = b + W;
+	__global float *mean = k + W, *shift = mean + W;
 	CHUNK((int)get_global_id(0))
 
 	for (int g = 0; g < W; g += C)
@@ -60,15 +60,17 @@ CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const f
 			b[g + c] = a[g + c] * dbeta[c] / n;
 			k[g + c] = a[g + c] * stats[C + c] * dgamma[c] / n;
 			mean[g + c] = stats[c];
+			shift[g + c] = relu ? beta[c] - stats[c] * a[g + c] : 0;
 		}
 	for (int r = first; r < end; r++)
 		for (int j = 0, w = WIDTH(r); j < w; j += CG_LANES) {
 			const size_t at = (size_t)r * W + j;
-			const vfloat d = cg_load(dy + at, w - j);
-			const vfloat v = cg_load(x + at, w - j) - VLOAD(0, mean + j);
-			const vfloat s = d * VLOAD(0, a + j) - VLOAD(0, b + j);
+			const vfloat in = cg_load(x + at, w - j), scale = VLOAD(0, a + j);
+			const vfloat d = cg_through_relu(cg_load(dy + at, w - j),
+				in * scale + VLOAD(0, shift + j), relu);
+			const vfloat s = d * scale - VLOAD(0, b + j);
 
-			cg_store(s - VLOAD(0, k + j) * v, dx + at, w - j);
+			cg_store(s - VLOAD(0, k + j) * (in - VLOAD(0, mean + j)), dx + at, w - j);
 		}
 }
 
@@ -114,17 +116,18 @@ __kernel void bn_apply(__global const float *x, __global const float *stats,
 
 __kernel void bn_grad_input(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global const float *dgamma,
-	__global const float *dbeta, __global float *dx, __global float *table, int rows, int W,
-	int last, int per, int C, float n)
+	__global const float *dbeta, __global const float *beta, __global float *dx,
+	__global float *table, int rows, int W, int last, int per, int C, float n, int relu)
 {
 	const int c = (int)get_global_id(0), i = min(c, C - 1);
 	const float a = gamma[i] * stats[C + i], b = a * dbeta[i] / n, mean = stats[i];
-	const float k = a * stats[C + i] * dgamma[i] / n;
+	const float k = a * stats[C + i] * dgamma[i] / n, shift = relu ? beta[i] - mean * a : 0;
 
 	FOR_ROWS(r, rows) {
 		const size_t at = (size_t)r * C + c;
+		const float d = cg_through_relu(dy[at], x[at] * a + shift, relu);
 
-		dx[at] = dy[at] * a - b - k * (x[at] - mean);
+		dx[at] = d * a - b - k * (x[at] - mean);
 	}
 }
 

@@ -2,7 +2,8 @@
  * The reductions of batch normalisation, over n rows of C channels.
  *
  *   bn_stats_part, bn_stats_join	stats [3,C]: mean, rstd = 1 / sqrt(var + eps), var (biased)
- *   bn_grad_part, bn_grad_join		dbeta = sum dy, dgamma = rstd sum dy (x - mean)
+ *   bn_grad_part, bn_grad_join		dbeta = sum dy, dgamma = rstd sum dy (x - mean);
+ *					with relu 0 for dy where gamma (x - mean) rstd + beta <= 0
  *
  * Variances never come from E[x^2] - E[x]^2: eight rows at a time give their mean and then the
  * squares of the distances to it, and are joined to what came before (Chan, Golub, LeVeque 1983):
@@ -121,32 +122,37 @@ CG_SINGLE __kernel void bn_stats_join(__global const float *part, __global float
 	}
 }
 
-/* part [chunk][sum dy, sum dy (x - mean), mean][W]; 2-D range as bn_stats_part */
+/* part [chunk][sum dy, sum dy (x - mean), mean, scale, shift][W]; 2-D range as bn_stats_part */
 CG_SINGLE __kernel void bn_grad_part(__global const float *dy, __global const float *x,
-	__global const float *stats, __global float *part, int rows, int W, int last, int per,
-	int C)
+	__global const float *stats, __global const float *gamma, __global const float *beta,
+	__global float *part, int rows, int W, int last, int per, int C, int relu)
 {
 	const int j0 = (int)get_global_id(1) * COLUMNS, j1 = min(W, j0 + COLUMNS);
-	__global float *sum = part + (size_t)get_global_id(0) * 3 * W;
-	__global float *dot = sum + W, *mean = dot + W;
+	__global float *sum = part + (size_t)get_global_id(0) * 5 * W;
+	__global float *dot = sum + W, *mean = dot + W, *scale = mean + W, *shift = scale + W;
 	CHUNK((int)get_global_id(0))
 	int r = first;
 
 	for (int j = j0, c = j0 % C; j < j1; j++, c = c + 1 < C ? c + 1 : 0) {
 		sum[j] = dot[j] = 0;
 		mean[j] = stats[c];
+		scale[j] = relu ? gamma[c] * stats[C + c] : 0;
+		shift[j] = relu ? beta[c] - stats[c] * scale[j] : 0;
 	}
 	for (; r + BLOCK <= full; r += BLOCK)
 		for (int j = j0; j < j1; j += CG_LANES) {
 			const vfloat m = VLOAD(0, mean + j);
+			const vfloat a = VLOAD(0, scale + j), b = VLOAD(0, shift + j);
 			vfloat s = 0, t = 0;
 
 			for (int i = 0; i < BLOCK; i++) {
 				const size_t at = (size_t)(r + i) * W + j;
-				const vfloat d = VLOAD(0, dy + at);
+				const vfloat in = VLOAD(0, x + at);
+				const vfloat d =
+					cg_through_relu(VLOAD(0, dy + at), in * a + b, relu);
 
 				s += d;
-				t += d * (VLOAD(0, x + at) - m);
+				t += d * (in - m);
 			}
 			VSTORE(VLOAD(0, sum + j) + s, 0, sum + j);
 			VSTORE(VLOAD(0, dot + j) + t, 0, dot + j);
@@ -154,11 +160,12 @@ CG_SINGLE __kernel void bn_grad_part(__global const float *dy, __global const fl
 	for (; r < end; r++)
 		for (int j = j0, w = min(j1, WIDTH(r)); j < w; j += CG_LANES) {
 			const size_t at = (size_t)r * W + j;
-			const vfloat d = cg_load(dy + at, w - j);
-			const vfloat t = d * (cg_load(x + at, w - j) - VLOAD(0, mean + j));
+			const vfloat in = cg_load(x + at, w - j);
+			const vfloat d = cg_through_relu(cg_load(dy + at, w - j),
+				in * VLOAD(0, scale + j) + VLOAD(0, shift + j), relu);
 
 			cg_store(VLOAD(0, sum + j) + d, sum + j, w - j);
-			cg_store(VLOAD(0, dot + j) + t, dot + j, w - j);
+			cg_store(VLOAD(0, dot + j) + d * (in - VLOAD(0, mean + j)), dot + j, w - j);
 		}
 }
 
@@ -171,8 +178,8 @@ CG_SINGLE __kernel void bn_grad_join(__global const float *part, __global const 
 
 		for (int i = 0; i < chunks; i++)
 			for (int g = 0; g < W; g += C) {
-				sum += cg_load(part + (size_t)i * 3 * W + g + c, left);
-				dot += cg_load(part + ((size_t)i * 3 + 1) * W + g + c, left);
+				sum += cg_load(part + (size_t)i * 5 * W + g + c, left);
+				dot += cg_load(part + ((size_t)i * 5 + 1) * W + g + c, left);
 			}
 		cg_store(dot * cg_load(stats + C + c, left), dgamma + c, left);
 		if (dbeta)

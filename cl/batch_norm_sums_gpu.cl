@@ -90,20 +90,22 @@ __kernel void bn_stats_join(__global const float *part, __global float *stats, i
 }
 
 __kernel void bn_grad_part(__global const float *dy, __global const float *x,
-	__global const float *stats, __global float *part, int rows, int W, int last, int per,
-	int C)
+	__global const float *stats, __global const float *gamma, __global const float *beta,
+	__global float *part, int rows, int W, int last, int per, int C, int relu)
 {
 	__local float shared[2 * CG_GROUP];
 	ITEM
-	const int end = min(rows, (chunk + 1) * per);
-	const float mean = stats[min(c, C - 1)];
+	const int end = min(rows, (chunk + 1) * per), k = min(c, C - 1);
+	const float mean = stats[k], scale = relu ? gamma[k] * stats[C + k] : 0;
+	const float shift = relu ? beta[k] - mean * scale : 0;
 	float sum = 0, dot = 0;
 
 	for (int r = chunk * per + ty; r < end && c < C; r += down) {
-		const float d = dy[(size_t)r * C + c];
+		const float in = x[(size_t)r * C + c];
+		const float d = cg_through_relu(dy[(size_t)r * C + c], in * scale + shift, relu);
 
 		sum += d;
-		dot += d * (x[(size_t)r * C + c] - mean);
+		dot += d * (in - mean);
 	}
 	sum_group(shared, id, across, down, ty, &sum, &dot);
 	if (ty == 0 && c < C) {

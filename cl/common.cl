@@ -137,6 +137,16 @@ static inline void cg_store(cg_lanes v, __global float *p, int n)
 #endif
 }
 
+/* The gradient before a relu that gave y, if there was one: dy where y > 0. */
+static inline cg_lanes cg_through_relu(cg_lanes dy, cg_lanes y, int relu)
+{
+#if CG_CPU
+	return relu ? select((vfloat)0, dy, y > 0) : dy;
+#else
+	return !relu || y > 0 ? dy : 0;
+#endif
+}
+
 #if CG_CPU
 /* Sum of the lanes, in a fixed order. */
 static inline float cg_lane_sum(vfloat v)

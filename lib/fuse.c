@@ -1,6 +1,8 @@
 /*
  * A row names a producer and a consumer. Where the producer has no other user, and its operation agrees (absorb),
- * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached.
+ * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached. Or the
+ * consumer's operation does cheaply what the producer does (take): then the producer may have several users, and is
+ * no longer reached when all of them have taken it over.
  * A row is here because it was measured to gain; CG_FUSE=-name switches it off, tests compare both.
  */
 #include "fuse.h"
@@ -18,6 +20,8 @@ static const struct rewrite {
 	{ "matmul-gelu", "matmul", "gelu" },
 	{ "matmul-gelu-tanh", "matmul", "gelu_tanh" },
 	{ "norm-relu", "bn_apply", "relu" },
+	{ "norm-relu-grad", "relu_grad", "bn_grad" },
+	{ "norm-relu-grad", "relu_grad", "bn_grad_input" },
 };
 
 static bool is_known(const char *word)
@@ -85,6 +89,29 @@ static bool effect_between(const cg_graph *g, const cg_tensor *producer, const c
 	return false;
 }
 
+/* One user less; without users a node uses its sources no more. */
+static void release(cg_tensor *t, const bool *keep, int *users)
+{
+	if (--users[t->id] > 0 || keep[t->id])
+		return;
+	for (int s = 0; s < t->nsrc; s++)
+		release(t->src[s], keep, users);
+}
+
+static void try_take(cg_tensor *consumer, const bool *keep, int *users)
+{
+	cg_tensor *producer = consumer->src[0], merged = *consumer;
+
+	if (effect_between(consumer->graph, producer, consumer) ||
+		!consumer->op->take(&merged, producer))
+		return;
+	for (int s = 0; s < merged.nsrc; s++)
+		users[merged.src[s]->id]++;
+	for (int s = 0; s < consumer->nsrc; s++)
+		release(consumer->src[s], keep, users);
+	*consumer = merged;
+}
+
 static bool try_fuse(cg_tensor *consumer, const bool *keep, int *users)
 {
 	cg_tensor *producer = consumer->src[0], merged;
@@ -130,7 +157,11 @@ cg_status cg__fuse(cg_graph *g, const bool *keep)
 	for (int i = 0; i < g->count; i++) {
 		cg_tensor *t = g->node[i];
 
-		if (users[i] + keep[i] > 0 && t->nsrc > 0 && allowed(g, t->src[0], t))
+		if (users[i] + keep[i] == 0 || t->nsrc == 0 || !allowed(g, t->src[0], t))
+			continue;
+		if (t->op->take)
+			try_take(t, keep, users);
+		else
 			try_fuse(t, keep, users);
 	}
 	free(users);

@@ -45,6 +45,9 @@ struct cg_op {
 	 * `consumer`; make y compute what consumer computes (e.g. take its bias as a further source, note its
 	 * activation in attr) and return true, or return false and change nothing. NULL: absorbs nothing. */
 	bool (*absorb)(cg_tensor *y, const cg_tensor *consumer);
+	/* The other direction: y is a copy of a node of this operation whose src[0] is `producer`; make y do from
+	 * producer's sources what producer does first, whoever else uses producer, or return false. */
+	bool (*take)(cg_tensor *y, const cg_tensor *producer);
 	/* What others may know of attr, closed by a row without a name; NULL: nothing. */
 	const struct cg__attr_entry *attrs;
 };

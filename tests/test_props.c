@@ -160,8 +160,8 @@ static cg_tensor *linear(cg_tensor *x, cg_tensor *w)
 	return cg_matmul(CG_RESHAPE(x, -1, 4), CG_RESHAPE(w, 4, -1));
 }
 
-/* Each pair that the table of rewrites names, in a row: x 3x6x5x4, w 3x3x4x4, b 4. */
-static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, int i)
+/* Each pair that the table of rewrites names, in a row: x 3x6x5x4, w 3x3x4x4, b and running 4. */
+static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *running, int i)
 {
 	cg_tensor *b = cg_use(cg_tensor_graph(x), array);
 	cg_tensor *v = CG_RESHAPE(cg_slice(CG_RESHAPE(w, -1, 4), 0, 0, 4), 4, 4);
@@ -177,23 +177,26 @@ static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, int i)
 	case 7:
 		return cg_relu(
 			cg_batch_norm(x, b, cg_scale(b, -1), array, array, 1e-3f, .9f, true));
+	case 8:
+		return cg_relu(
+			cg_batch_norm(x, b, cg_scale(b, .1f), running, running, 1e-3f, .9f, false));
 	}
 	return NULL;
 }
 
-enum { PAIRS = 8, MOST = 3 * 6 * 5 * 4 };
+enum { PAIRS = 9, MOST = 3 * 6 * 5 * 4 };
 
 /* y of an inference graph, or dx of sum y^2; returns the launches. */
-static int run_pair(cg_ctx *ctx, cg_array *x, cg_array *w, cg_array *b, int i, bool dx, float *out)
+static int run_pair(cg_ctx *ctx, cg_array *const *a, int i, bool dx, float *out)
 {
 	cg_graph *g = cg_graph_new(ctx, dx ? CG_TRAIN : CG_INFER);
-	cg_tensor *in = cg_use(g, x), *y;
+	cg_tensor *in = cg_use(g, a[0]), *y;
 	cg_plan *p;
 	int launches;
 
 	if (dx)
 		cg_want_grad(in);
-	y = pairs(in, cg_use(g, w), b, i);
+	y = pairs(in, cg_use(g, a[1]), a[2], a[3], i);
 	if (dx) {
 		cg_backward(cg_sum(cg_mul(y, y)), NULL);
 		y = cg_grad(in);
@@ -215,6 +218,7 @@ static int run_pairs(cg_ctx *ctx, float y[PAIRS][2][MOST])
 	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, (int64_t[]){ 3, 6, 5, 4 });
 	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, (int64_t[]){ 3, 3, 4, 4 });
 	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 1, (int64_t[]){ 4 });
+	cg_array *running = cg_array_new(ctx, "running", CG_FLOAT32, 1, (int64_t[]){ 4 });
 	int launches = 0;
 
 	for (int i = 0; i < MOST; i++)
@@ -222,12 +226,15 @@ static int run_pairs(cg_ctx *ctx, float y[PAIRS][2][MOST])
 	cg_array_write(x, values, sizeof(values));
 	cg_array_write(w, values + 7, 3 * 3 * 4 * 4 * sizeof(float));
 	cg_array_write(b, (float[]){ .5f, 1.5f, .25f, 2 }, 4 * sizeof(float));
+	cg_array_write(running, (float[]){ 1, 2, 3, 1 }, 4 * sizeof(float));
 	memset(y, 0, sizeof(float) * PAIRS * 2 * MOST);
 	for (int i = 0; i < 2 * PAIRS; i++)
-		launches += run_pair(ctx, x, w, b, i / 2, i % 2, y[i / 2][i % 2]);
+		launches += run_pair(ctx, (cg_array *[]){ x, w, b, running }, i / 2, i % 2,
+			y[i / 2][i % 2]);
 	cg_array_free(x);
 	cg_array_free(w);
 	cg_array_free(b);
+	cg_array_free(running);
 	return cg_error_status(ctx) == CG_OK ? launches : 0;
 }
 

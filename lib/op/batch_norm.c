@@ -6,7 +6,7 @@
  *	bn_update(running, stats)				an effect of training steps
  *
  * bn_apply knows the gradient of the whole, so none flows through stats:
- *	dgamma, dbeta = bn_grad(dy, x, stats)
+ *	dgamma, dbeta = bn_grad(dy, x, stats)			both may take a relu's gradient along
  *	dx = bn_grad_input(dy, x, stats, gamma, dgamma, dbeta) or bn_grad_frozen(dy, stats, gamma)
  * cl/batch_norm.cl and cl/batch_norm_sums.cl have the formulas.
  */
@@ -194,29 +194,32 @@ static cg_status update(
 
 /* ---- gradient ---------------------------------------------------------------------------- */
 
-/* y is dgamma, aux[0] dbeta; src: dy, x, stats */
+/* y is dgamma, aux[0] dbeta; src: dy, x, stats; where a relu came after the norm, gamma, beta */
 static cg_status grad_emit(struct cg__emit *e, const cg_tensor *y)
 {
 	const cg_tensor *dy = y->src[0], *x = y->src[1], *stats = y->src[2];
+	const bool relu = y->nsrc > 3;
 	struct cut k = for_sums(e, x);
-	cg_tensor *part = cg__temp(e, CG_FLOAT32, k.chunks * 3 * k.W);
+	cg_tensor *part = cg__temp(e, CG_FLOAT32, k.chunks * 5 * k.W);
 
 	TRY(CG__LAUNCH(e, "batch_norm_sums", NULL, "bn_grad_part", sums_range(e, &k), IN(dy), IN(x),
-		IN(stats), OUT(part), CUT(k), INT(k.C)));
+		IN(stats), IN(relu ? y->src[3] : NULL), IN(relu ? y->src[4] : NULL), OUT(part),
+		CUT(k), INT(k.C), INT(relu)));
 	return CG__LAUNCH(e, "batch_norm_sums", NULL, "bn_grad_join", join_range(e, &k), IN(part),
 		IN(stats), OUT(y), OUT(y->aux[0]), INT(k.W), INT(k.chunks), INT(k.C));
 }
 
-/* src: dy, x, stats, gamma, dgamma, dbeta */
+/* src: dy, x, stats, gamma, dgamma, dbeta; where a relu came after the norm, beta */
 static cg_status grad_input_emit(struct cg__emit *e, const cg_tensor *dx)
 {
 	cg_tensor *const *s = dx->src;
 	struct cg__range r;
 	struct cut k = for_elements(e, dx, &r);
-	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 4 * k.W : 1);
+	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 5 * k.W : 1);
 
 	return CG__LAUNCH(e, "batch_norm", NULL, "bn_grad_input", r, IN(s[0]), IN(s[1]), IN(s[2]),
-		IN(s[3]), IN(s[4]), IN(s[5]), OUT(dx), OUT(table), CUT(k), INT(k.C), FLT(k.n));
+		IN(s[3]), IN(s[4]), IN(s[5]), IN(dx->nsrc > 6 ? s[6] : NULL), OUT(dx), OUT(table),
+		CUT(k), INT(k.C), FLT(k.n), INT(dx->nsrc > 6));
 }
 
 /* src: dy, stats, gamma */
@@ -230,10 +233,31 @@ static cg_status grad_frozen_emit(struct cg__emit *e, const cg_tensor *dx)
 		IN(dx->src[1]), IN(dx->src[2]), OUT(dx), OUT(table), CUT(k), INT(k.C));
 }
 
-static const struct cg_op grad_op = { .name = "bn_grad", .emit = grad_emit };
-static const struct cg_op grad_input_op = {
-	.name = "bn_grad_input", .flags = CG__INPLACE, .emit = grad_input_emit
+/* Instead of the relu's gradient: zero for dy where y, computed once more, is not above zero. */
+static bool take_relu_grad(cg_tensor *y, const cg_tensor *producer)
+{
+	const cg_tensor *out = producer->src[1];
+	const bool first = strcmp(y->op->name, "bn_grad") == 0;
+	const int plain = first ? 3 : 6;
+
+	if (y->nsrc != plain || strcmp(out->op->name, "bn_apply") != 0 ||
+		!((const struct norm *)cg__attr(out))->relu || out->src[0] != y->src[1] ||
+		out->src[1] != y->src[2])
+		return false;
+	y->src[0] = producer->src[0];
+	if (first)
+		y->src[y->nsrc++] = out->src[2];
+	y->src[y->nsrc++] = out->src[3];
+	return true;
+}
+
+static const struct cg_op grad_op = {
+	.name = "bn_grad", .emit = grad_emit, .take = take_relu_grad
 };
+static const struct cg_op grad_input_op = { .name = "bn_grad_input",
+	.flags = CG__INPLACE,
+	.emit = grad_input_emit,
+	.take = take_relu_grad };
 static const struct cg_op grad_frozen_op = {
 	.name = "bn_grad_frozen", .flags = CG__INPLACE, .emit = grad_frozen_emit
 };
