@@ -1,6 +1,6 @@
 /*
- * One launch updates all parameters: a table of chunks, two rows each, {place in w, place in g, length, 1 if decayed}
- * and {factor of the learning rate as float, 0, 0, 0}; h the numbers of this step. Gaps between parameters are never
+ * One launch updates all parameters: a table of chunks, two rows each, {place in w and e, place in g, length, 1 if
+ * decayed} and {factor of the learning rate as float, place in m and v, 0, 0}; h the numbers of this step. Gaps between parameters are never
  * touched.
  */
 enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE };
@@ -64,9 +64,9 @@ __kernel CG_SINGLE void clip_factor(__global const float *part, __global const f
 			ep[i] = average * ep[i] + (1.0f - average) * W; \
 	}
 #define CHUNK \
-	const int4 c = chunk[2 * t]; \
-	const float lr = h[LR] * as_float(chunk[2 * t + 1].x); \
-	__global float *wp = w + c.x, *mp = m + c.x, *vp = v + c.x, *ep = e + c.x; \
+	const int4 c = chunk[2 * t], d = chunk[2 * t + 1]; \
+	const float lr = h[LR] * as_float(d.x); \
+	__global float *wp = w + c.x, *mp = m + d.y, *vp = v + d.y, *ep = e + c.x; \
 	__global const float *gp = g + c.y; \
 	const float decay = c.w ? h[DECAY] : 0.0f;
 

@@ -1,6 +1,6 @@
 /*
- * Optimisers: two or three launches for all parameters, over buffers that lie like the parameters. The numbers of
- * a step (learning rate, bias corrections, ...) are in a small array, so that the plan replays unchanged.
+ * Optimisers: two or three launches for all parameters, over buffers that lie like the parameters; moments
+ * leave out what is frozen. The numbers of a step (learning rate, bias corrections, ...) are in a small array, so that the plan replays unchanged.
  */
 #include "arena.h"
 #include "params.h"
@@ -10,31 +10,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE, NUMBERS = 16 };
-enum { CHUNK = 16384, ROW = 8 };
+enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE };
+enum { NUMBERS = 16, CHUNK = 16384, ROW = 8 };
 
 struct cg_optim {
 	cg_params *params;
 	cg_optim_config config;
 	uint64_t runs, updates; /* cg_optim_step calls, and those that ended in an update */
 	cg_array *m, *v, *average, *grad_sum, *chunks, *numbers, *norm;
+	int64_t *place; /* [params->count] in m and v; -1: frozen, has none */
 	int chunk_count;
 	cg_plan *swap; /* made on first use */
 	cg_graph *swap_graph;
 };
 
-static cg_array *like_weights(cg_optim *o, const char *name)
+/* Places the moments; how many numbers they are. */
+static int64_t place_moments(cg_optim *o)
 {
-	return cg_array_new(o->params->ctx, name, CG_FLOAT32, 1, &o->params->weights->count);
+	const cg_params *p = o->params;
+	int64_t align = p->ctx->info.align_bytes / 4, n = 0;
+
+	for (int i = 0; i < p->count; i++) {
+		o->place[i] = p->array[i]->trainable ? n : -1;
+		if (p->array[i]->trainable)
+			n += (p->array[i]->count + align - 1) / align * align;
+	}
+	return n > 0 ? n : 1;
 }
 
 static cg_status make_arrays(cg_optim *o)
 {
 	cg_ctx *ctx = o->params->ctx;
+	int64_t n;
 
-	o->m = like_weights(o, "optim.m");
-	o->v = o->config.kind == CG_SGD ? NULL : like_weights(o, "optim.v");
-	o->average = o->config.ema > 0 ? like_weights(o, "optim.ema") : NULL;
+	o->place = calloc((size_t)o->params->count + 1, sizeof(*o->place));
+	if (o->place == NULL)
+		return cg__fail(ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
+	n = place_moments(o);
+	o->m = cg_array_new(ctx, "optim.m", CG_FLOAT32, 1, &n);
+	if (o->config.kind != CG_SGD)
+		o->v = cg_array_new(ctx, "optim.v", CG_FLOAT32, 1, &n);
+	if (o->config.ema > 0)
+		o->average = cg_array_new(ctx, "optim.ema", CG_FLOAT32, 1, &o->params->weights->count);
 	o->numbers = cg_array_new(ctx, "optim.numbers", CG_FLOAT32, 1, (int64_t[]){ NUMBERS });
 	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){ 3 });
 	if (o->average &&
@@ -87,6 +104,7 @@ void cg_optim_free(cg_optim *o)
 	cg_array_free(o->chunks);
 	cg_array_free(o->numbers);
 	cg_array_free(o->norm);
+	free(o->place);
 	free(o);
 }
 
@@ -166,6 +184,11 @@ static cg_status make_chunks(cg_optim *o)
 	for (int i = 0; i < p->count; i++) {
 		const cg_array *a = p->array[i];
 
+		if (a->grad_offset >= 0 && o->place[i] < 0) {
+			free(host);
+			return cg__fail(p->ctx, CG_ERR_STATE,
+				"optim: %s was frozen when the optimiser was made", a->name);
+		}
 		for (int64_t from = 0; a->grad_offset >= 0 && from < a->count;
 			from += CHUNK, at++) {
 			int64_t left = a->count - from;
@@ -176,6 +199,7 @@ static cg_status make_chunks(cg_optim *o)
 			row[2] = (int32_t)(left < CHUNK ? left : CHUNK);
 			row[3] = !(a->flags & CG_PARAM_NO_DECAY);
 			memcpy(&row[4], &a->rate, sizeof(a->rate));
+			row[5] = (int32_t)(o->place[i] + from);
 		}
 	}
 	o->chunk_count = n;
@@ -321,7 +345,6 @@ cg_status cg_optim_swap_ema(cg_optim *o)
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 
-/* name, field: what there is of {m, v, average, sum of gradients} */
 static int moments(const cg_optim *o, cg_array *array[4], const char *name[4])
 {
 	cg_array *all[] = { o->m, o->v, o->average, o->grad_sum };
@@ -336,6 +359,57 @@ static int moments(const cg_optim *o, cg_array *array[4], const char *name[4])
 	return n;
 }
 
+/* In files moments lie like the weights, whatever is frozen. */
+static int64_t count_in_file(const cg_optim *o, const cg_array *a)
+{
+	return a == o->m || a == o->v ? o->params->weights->count : a->count;
+}
+
+/* Between a moment as it lies in a file, and here. */
+static void move_moment(const cg_optim *o, float *file, float *here, bool to_file)
+{
+	const cg_params *p = o->params;
+
+	for (int i = 0; i < p->count; i++) {
+		const cg_array *a = p->array[i];
+
+		if (o->place[i] >= 0 && to_file)
+			memcpy(file + a->offset, here + o->place[i], a->bytes);
+		else if (o->place[i] >= 0)
+			memcpy(here + o->place[i], file + a->offset, a->bytes);
+	}
+}
+
+/* What is frozen has zeros in a file. */
+static cg_status read_for_file(cg_optim *o, cg_array *a, float *host)
+{
+	float *here = malloc(a->bytes);
+	cg_status status = here ? cg_array_read(a, here, a->bytes) : CG_ERR_HOST_MEMORY;
+
+	if (status == CG_OK && (a == o->m || a == o->v))
+		move_moment(o, host, here, true);
+	else if (status == CG_OK)
+		memcpy(host, here, a->bytes);
+	free(here);
+	return status;
+}
+
+static cg_status write_from_file(cg_optim *o, cg_array *a, float *host)
+{
+	float *here = calloc(1, a->bytes);
+	cg_status status;
+
+	if (here == NULL)
+		return cg__fail(o->params->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
+	if (a == o->m || a == o->v)
+		move_moment(o, host, here, false);
+	else
+		memcpy(here, host, a->bytes);
+	status = cg_array_write(a, here, a->bytes);
+	free(here);
+	return status;
+}
+
 cg_status cg_optim_save(cg_optim *o, cg_writer *w, const char *prefix)
 {
 	cg_array *array[4];
@@ -348,20 +422,20 @@ cg_status cg_optim_save(cg_optim *o, cg_writer *w, const char *prefix)
 		(unsigned long long)o->updates);
 	TRY(cg_writer_meta(w, key, value));
 	for (int i = 0; i < n; i++) {
-		void *host = malloc(array[i]->bytes);
-		cg_status status =
-			host ? cg_array_read(array[i], host, array[i]->bytes) : CG_ERR_HOST_MEMORY;
+		int64_t count = count_in_file(o, array[i]);
+		float *host = calloc((size_t)count, sizeof(*host));
+		cg_status status = host ? read_for_file(o, array[i], host) : CG_ERR_HOST_MEMORY;
 
 		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
 		if (status == CG_OK)
-			status = cg_writer_add(w, key, CG_FLOAT32, 1, array[i]->shape, host);
+			status = cg_writer_add(w, key, CG_FLOAT32, 1, &count, host);
 		free(host);
 		TRY(status);
 	}
 	return CG_OK;
 }
 
-static cg_status read_moment(cg_ctx *ctx, cg_file *f, const char *key, const cg_array *a, float *host)
+static cg_status read_moment(cg_ctx *ctx, cg_file *f, const char *key, int64_t count, float *host)
 {
 	int i = cg_file_find(f, key);
 	int64_t shape[CG_MAX_DIM];
@@ -369,11 +443,11 @@ static cg_status read_moment(cg_ctx *ctx, cg_file *f, const char *key, const cg_
 	if (i < 0)
 		return cg__fail(ctx, CG_ERR_MISMATCH, "%s: not in the file", key);
 	if (cg_file_dtype(f, i) != CG_FLOAT32 || cg_file_shape(f, i, shape) != 1 ||
-		shape[0] != a->count)
+		shape[0] != count)
 		return cg__fail(ctx, CG_ERR_MISMATCH,
-			"%s: not the %lld numbers of this optimiser", key, (long long)a->count);
-	TRY(cg_file_read(f, i, host, a->bytes));
-	for (int64_t k = 0; k < a->count; k++)
+			"%s: not the %lld numbers of this optimiser", key, (long long)count);
+	TRY(cg_file_read(f, i, host, (size_t)count * sizeof(*host)));
+	for (int64_t k = 0; k < count; k++)
 		if (!isfinite(host[k]))
 			return cg__fail(ctx, CG_ERR_NOT_FINITE, "%s: element %lld is %g", key,
 				(long long)k, (double)host[k]);
@@ -394,12 +468,12 @@ static cg_status load_moments(cg_optim *o, cg_file *f, const char *prefix)
 		char key[160];
 
 		snprintf(key, sizeof(key), "%s%s", prefix, name[i]);
-		host[i] = malloc(array[i]->bytes);
-		status = host[i] ? read_moment(ctx, f, key, array[i], host[i])
+		host[i] = malloc((size_t)count_in_file(o, array[i]) * sizeof(*host[i]));
+		status = host[i] ? read_moment(ctx, f, key, count_in_file(o, array[i]), host[i])
 				 : cg__fail(ctx, CG_ERR_HOST_MEMORY, "%s: out of host memory", key);
 	}
 	for (int i = 0; i < n && status == CG_OK; i++)
-		status = cg_array_write(array[i], host[i], array[i]->bytes);
+		status = write_from_file(o, array[i], host[i]);
 	for (int i = 0; i < n; i++)
 		free(host[i]);
 	return status;

@@ -140,6 +140,19 @@ run $train $small --preset finetune --pretrained $dir/whole/best.safetensors -o 
 check "and begins with them" eval '[ $status -eq 0 ] && grep -q "^head-lr-mult = 10\$" $dir/tuned/args.ini'
 run $train $small --dry-run
 flops=$(number arithmetic) memory=$(number memory)
+# What is frozen has no moments, in memory; a checkpoint of an interrupted run has them all the same.
+held() {	# FREEZE: MiB with data and parameters
+	$train $small --opt adam --freeze $1 --dry-run 2>/dev/null | sed -n 's/^ *\([0-9.]*\) MiB with data.*/\1/p'
+}
+less=$(held backbone)
+more=$(held none)
+check "frozen weights have no moments: $less MiB, not $more" ${AWK:-awk} "BEGIN { exit !($less < $more) }"
+frozen="-m vgg --width 4 -b 16 -d synth:140 --freeze 2 --opt adam --lr 1e-3 --sched const --progress none"
+run $train $frozen -e 2 -o $dir/straight
+run $train $frozen -e 1 -o $dir/later
+run $train --resume $dir/later -e 2 --progress none
+check "resumed with frozen weights, the bits are those of one run" same $dir/straight $dir/later
+
 run $train $small --freeze 3 --dry-run
 check "frozen stages take less arithmetic" less "$(number arithmetic)" "$flops / 2"
 check "and less memory" less "$(number memory)" "$memory"
