@@ -8,7 +8,7 @@
 #include "engine.h"
 #include "json.h"
 #include "model_options.h"
-#include "trial.h"
+#include "tune_clblast.h"
 
 enum { MAX_OPTIONS = 96 };
 
@@ -17,6 +17,8 @@ static const struct cli_option rows[] = {
 	  "the products of a model's inference and training step; all: of each model", 0 },
 	TRIAL_OPTIONS,
 	MODEL_OPTIONS,
+	{ "clblast", 0, CLI_FLAG, "true", "how", NULL,
+	  "where CLBlast multiplies, also try parameters for its kernels; not with all", 0 },
 	{ "again", 0, CLI_FLAG, "false", "how", NULL, "also what is known already", 0 },
 	{ "way-time", 't', CLI_DURATION, "0.3", "how", "TIME", "for each way of each shape", 0 },
 	{ "output", 'o', CLI_CHOICE, "table", "output", "table|csv|json", "form of stdout", 0 },
@@ -50,13 +52,16 @@ static const struct cli_program *tune_program(void)
 
 	model_names(listed);
 	snprintf(names, sizeof(names), "%s|all", listed);
-	for (; strcmp(rows[n].name, "again"); n++)
+	for (; strcmp(rows[n].name, "clblast"); n++)
 		table[n] = rows[n];
 	table[0].arg = names;
 	for (int i = model_options_rows(table, n, MAX_OPTIONS / 2), from = n; rows[from].name; i++)
 		table[i] = rows[from++];
 	return &program;
 }
+
+static struct tune_set sets[TUNE_SETS];	/* the first is CLBlast's own */
+static int n_sets;
 
 /* --- rows --- */
 
@@ -73,6 +78,45 @@ static const char *way_text(const cg_choice *c, int i, char text[64])
 	else
 		snprintf(text, 64, "%s -", c->way[i]);
 	return text;
+}
+
+static void print_sets(void)
+{
+	if (n_sets)
+		printf("\n%-12s %10s  %s\n", "CLBlast", "ms of all", "parameters");
+	for (int i = 0; i < n_sets; i++) {
+		const struct tune_set *s = &sets[i];
+
+		printf("%-12s ", s->set.kernel ? s->set.kernel : "as it comes");
+		isfinite(s->seconds) ? printf("%10.3f ", 1e3 * s->seconds) : printf("%10s ", "-");
+		printf("%c%s\n", s->taken ? '*' : ' ', s->set.parameters ? s->set.parameters : "");
+	}
+}
+
+static void csv_sets(void)
+{
+	for (int i = 1; i < n_sets; i++) {
+		const struct tune_set *s = &sets[i];
+
+		printf("clblast %s,%s,", s->set.kernel, s->set.parameters);
+		isfinite(s->seconds) ? printf("%.5g,%.3g", 1e3 * s->seconds, s->error) : printf(",");
+		printf(",0,%d,1\n", s->taken);
+	}
+}
+
+static void json_sets(struct json *j)
+{
+	json_array(j, "clblast");
+	for (int i = 0; i < n_sets; i++) {
+		json_line(j, NULL);
+		json_text(j, "kernel", sets[i].set.kernel);
+		json_text(j, "parameters", sets[i].set.parameters);
+		json_real(j, "seconds", sets[i].seconds);
+		json_real(j, "error", sets[i].error);
+		json_bool(j, "taken", sets[i].taken);
+		json_end(j);
+	}
+	json_end(j);
 }
 
 /* Ways with ms; a dash: not right, or it could not be made. A star: not the usual way. */
@@ -94,6 +138,7 @@ static void print_table(const cg_ctx *ctx)
 			printf("  %s", way_text(&c, k, text));
 		putchar('\n');
 	}
+	print_sets();
 }
 
 static void print_csv(const cg_ctx *ctx)
@@ -110,6 +155,7 @@ static void print_csv(const cg_ctx *ctx)
 			printf(",%d,%d,%d\n", k == c.usual, k == c.taken, c.timed);
 		}
 	}
+	csv_sets();
 }
 
 static void json_choice(struct json *j, const cg_choice *c)
@@ -147,6 +193,7 @@ static void print_json(cg_ctx *ctx)
 		json_choice(&j, &c);
 	}
 	json_end(&j);
+	json_sets(&j);
 	json_end(&j);
 	json_close(&j);
 }
@@ -159,6 +206,7 @@ static int print(const struct cli *c, cg_ctx *ctx)
 		print_json(ctx);
 	else
 		print_table(ctx);
+	cg_tune(ctx, CG_AUTOTUNE_CACHE, 0, 0);	/* the file may have been out of use */
 	if (*cg_tune_file(ctx))
 		cli_note(c, "kept in %s", cg_tune_file(ctx));
 	else
@@ -194,6 +242,13 @@ static int tune(struct cli *c, cg_ctx *ctx)
 		if (status < 0)
 			status = trial_each(c, ctx, model, &config, tell, &told);
 	}
+	if (status < 0 && !all && cli_flag(c, "clblast") && !strcmp(cg_family(ctx), "gpu") &&
+	    !strcmp(cg_gemm_backend(ctx), "clblast"))
+		status = tune_clblast(c, ctx, model, &config, sets, &n_sets);
+	for (int i = 0; i < n_sets; i++)
+		if (sets[i].taken)
+			cli_note(c, "CLBlast's %s has other parameters now: --again compares it anew",
+				 sets[i].set.kernel);
 	return status;
 }
 

@@ -85,6 +85,7 @@ bin_libfer_la_SOURCES = \
 	bin/train.c bin/train.h \
 	bin/train_options.c bin/train_options.h \
 	bin/trial.c bin/trial.h \
+	bin/tune_clblast.c bin/tune_clblast.h \
 	bin/weights.c bin/weights.h \
 	bin/weights_h5.c \
 	bin/weights_npz.c \

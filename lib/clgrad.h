@@ -330,6 +330,19 @@ cg_choice cg_choice_at(const cg_ctx *ctx, int i);
 const char *cg_tune_file(cg_ctx *ctx);
 const char *cg_tune_note(cg_ctx *ctx);
 
+/* CLBlast's kernels can be given other parameters than those of its table; sets that may suit a GPU it does not know. */
+typedef struct cg_gemm_set {
+	const char *kernel;		/* "Xgemm", "XgemmDirect", "GemmRoutine": sets of one are neighbours */
+	const char *parameters;		/* "MWG=64 NWG=64 ...": all that the kernel has */
+} cg_gemm_set;
+int cg_gemm_set_count(void);
+cg_gemm_set cg_gemm_set_at(int i);
+/* For this device, in the whole process, for plans made from now on; there is no way back to CLBlast's own.
+ * CG_ERR_GEMM where it refuses. */
+cg_status cg_gemm_use(cg_ctx *ctx, const cg_gemm_set *set);
+/* Writes them to the file, from which later contexts take them. */
+cg_status cg_gemm_keep(cg_ctx *ctx, const cg_gemm_set *set);
+
 /* ---- operations: elementwise ---------------------------------------------------------------- */
 
 cg_tensor *cg_add(cg_tensor *a, cg_tensor *b);		/* y = a + b, same shapes */

@@ -7,12 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-cg_status cg__gemm_open(cg_ctx *ctx)
-{
-	(void)ctx;
-	return CG_OK;
-}
-
 void cg__gemm_close(cg_ctx *ctx)
 {
 	if (ctx->gemm)
@@ -47,7 +41,8 @@ static struct cg__arg arg_c(const struct cg__gemm *g)
 	X(CLBlastInvalidLeadDimB) X(CLBlastInvalidLeadDimC) X(CLBlastInsufficientMemoryA) \
 	X(CLBlastInsufficientMemoryB) X(CLBlastInsufficientMemoryC) \
 	X(CLBlastInsufficientMemoryTemp) X(CLBlastInvalidBatchCount) \
-	X(CLBlastInvalidLocalMemUsage) X(CLBlastDatabaseError) X(CLBlastUnknownError) \
+	X(CLBlastInvalidLocalMemUsage) X(CLBlastMissingOverrideParameter) \
+	X(CLBlastDatabaseError) X(CLBlastUnknownError) \
 	X(CLBlastUnexpectedError)
 
 const char *cg__gemm_error_name(int code)

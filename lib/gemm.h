@@ -1,6 +1,6 @@
 /*
  * Matrix products. CPU family: our microkernel; GPU family: CLBlast or our tile kernel
- * (CG_GEMM=own|clblast). The only file that includes CLBlast's header is gemm.c.
+ * (CG_GEMM=own|clblast). Only gemm.c and gemm_sets.c include CLBlast's header.
  */
 #ifndef CG_GEMM_H
 #define CG_GEMM_H

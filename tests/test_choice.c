@@ -210,6 +210,50 @@ static void test_operations(void)
 	cg_close(ctx);
 }
 
+/* Bytes that a product by CLBlast takes beside its operands: the copies that its kernel for large ones wants. */
+static uint64_t scratch(cg_ctx *ctx)
+{
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ 24, 20 });
+	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 2, (int64_t[]){ 20, 18 });
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *y = cg_matmul(cg_use(g, a), cg_use(g, b));
+	cg_plan *p = cg_plan_new(g, &y, 1);
+	uint64_t bytes = p ? cg_plan_peak(p) : 0;
+
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(a);
+	cg_array_free(b);
+	return bytes;
+}
+
+/* CLBlast's parameters: taken, kept, taken again by the next context, and refused where some lack. */
+static void test_sets(void)
+{
+	const cg_gemm_set large = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=1" };
+	const cg_gemm_set small = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=1000" };
+	const cg_gemm_set partial = { "Xgemm", "MWG=64" }, odd = { "Xgemm", "MWG" };
+	uint64_t before, after;
+	cg_ctx *ctx;
+
+	setenv("CG_FAMILY", "gpu", 1);
+	setenv("CG_AUTOTUNE", "cache", 1);
+	cg_open(NULL, &ctx);
+	before = scratch(ctx);
+	ok(cg_gemm_use(ctx, &large) == CG_OK && cg_gemm_keep(ctx, &large) == CG_OK, "a set is kept");
+	after = scratch(ctx);
+	ok(after > before, "and in use: scratch of %d instead of %d bytes", (int)after, (int)before);
+	ok(cg_gemm_use(ctx, &small) == CG_OK && scratch(ctx) == before, "another one instead");
+	ok(cg_gemm_use(ctx, &partial) == CG_ERR_GEMM, "%s", cg_error(ctx));
+	cg_clear_error(ctx);
+	ok(cg_gemm_use(ctx, &odd) == CG_ERR_FORMAT, "%s", cg_error(ctx));
+	cg_close(ctx);
+	cg_open(NULL, &ctx);
+	ok(scratch(ctx) == after, "the next context uses what was kept");
+	cg_close(ctx);
+	unsetenv("CG_FAMILY");
+}
+
 static void remove_folder(void)
 {
 	DIR *d = opendir(folder);
@@ -242,6 +286,7 @@ int main(void)
 	test_tuning();
 	test_files();
 	test_operations();
+	test_sets();
 	remove_folder();
 	return done();
 }
