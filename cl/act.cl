@@ -13,26 +13,21 @@ __kernel CG_SINGLE void relu_grad(__global const float *dy, __global const float
 
 __kernel CG_SINGLE void gelu(__global const float *x, __global float *y, int n)
 {
-	CG_MAP1(y, n, x, T e; CG_ERF(e, X * 0.70710678118654752f) R = 0.5f * X * (1.0f + e);)
+	CG_MAP1(y, n, x, T e; CG_GELU_CDF(e, X) R = X * e;)
 }
 
-/* dx = dy (Phi(x) + x phi(x)) */
-__kernel CG_SINGLE void gelu_grad(__global const float *dy, __global const float *x, __global float *dx, int n)
+/* and its derivative */
+__kernel CG_SINGLE void gelu_both(__global const float *x, __global float *y, __global float *slope, int n)
 {
-	CG_MAP2(dx, n, dy, x, T e; CG_ERF(e, Y * 0.70710678118654752f)
-		R = X * (0.5f * (1.0f + e) + Y * 0.39894228040143268f * cg_exp(-0.5f * Y * Y));)
+	CG_MAP1_TWO(y, slope, n, x, T e; CG_GELU_CDF(e, X) R = X * e; S = CG_GELU_SLOPE(X, e);)
 }
 
 __kernel CG_SINGLE void gelu_tanh(__global const float *x, __global float *y, int n)
 {
-	CG_MAP1(y, n, x, T t; CG_TANH(t, 0.79788456080286536f * X * (1.0f + 0.044715f * X * X))
-		R = 0.5f * X * (1.0f + t);)
+	CG_MAP1(y, n, x, T e; CG_GELU_TANH_CDF(e, X) R = X * e;)
 }
 
-/* With t = tanh(u): dx = dy ((1 + t) / 2 + x/2 (1 - t^2) du/dx) */
-__kernel CG_SINGLE void gelu_tanh_grad(__global const float *dy, __global const float *x, __global float *dx, int n)
+__kernel CG_SINGLE void gelu_tanh_both(__global const float *x, __global float *y, __global float *slope, int n)
 {
-	CG_MAP2(dx, n, dy, x, T t; CG_TANH(t, 0.79788456080286536f * Y * (1.0f + 0.044715f * Y * Y))
-		R = X * (0.5f * (1.0f + t) +
-			 0.5f * Y * (1.0f - t * t) * 0.79788456080286536f * (1.0f + 0.134145f * Y * Y));)
+	CG_MAP1_TWO(y, slope, n, x, T e; CG_GELU_TANH_CDF(e, X) R = X * e; S = CG_GELU_TANH_SLOPE(X, e);)
 }

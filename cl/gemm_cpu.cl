@@ -20,11 +20,12 @@
 #define DIRECT_K 128
 
 /*
- * A as [M,K]; B as [K,N] or, with tb, as [N,K]. Global size: panels, row blocks of mb, batch
+ * A as [M,K]; B as [K,N] or, with tb, as [N,K]. other, if any, is a dense [M,N] beside C (struct result).
+ * Global size: panels, row blocks of mb, batch
  * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
  */
 __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const float *restrict b,
-	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa,
+	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda, int sa,
 	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
 	int beta, int M, int N, int K, int mb, int kc)
 {
@@ -32,7 +33,7 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 	float *panel = (float *)panel_;
 	const int z = get_global_id(2), n0 = get_global_id(0) * NR;
 	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0;
-	struct result r = { .cols = min(NR, N - n0) };
+	struct result r = { .cols = min(NR, N - n0), .other = other ? other - c : 0 };
 
 	a += a_off + (size_t)z * sa;
 	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
@@ -124,7 +125,7 @@ static inline void down_columns(__global const float *a, const float *block, int
  * the parts up. Global size: groups of panels, row blocks, batch or parts.
  */
 __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const float *restrict b,
-	__global float *restrict c, __global const float *restrict bias, int a_off, int lda, int sa,
+	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda, int sa,
 	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
 	int beta, int M, int N, int K, int mb, int kc, int kz, int copy, int cols)
 {

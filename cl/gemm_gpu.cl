@@ -32,13 +32,13 @@ static inline float epilogue(float v, __global const float *bias, int column, in
 	else if (act == 2) {
 		float e;
 
-		CG_ERF(e, v * 0.70710678118654752f)
-		v = 0.5f * v * (1.0f + e);
+		CG_GELU_CDF(e, v)
+		v *= e;
 	} else if (act == 3) {
-		float t;
+		float e;
 
-		CG_TANH(t, 0.79788456080286536f * v * (1.0f + 0.044715f * v * v))
-		v = 0.5f * v * (1.0f + t);
+		CG_GELU_TANH_CDF(e, v)
+		v *= e;
 	}
 	return v;
 }

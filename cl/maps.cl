@@ -36,22 +36,23 @@
 #define CG_MAP2(y, n, x0, x1, ...) \
 	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x0) + i); T Y = VLOAD(0, (x1) + i); __VA_ARGS__), \
 		CG_SCALAR_STEP(y, T X = (x0)[i]; T Y = (x1)[i]; __VA_ARGS__))
-
-/* erf and tanh as rational functions, for scalars and vectors (libm's take one float at a time on CPUs); a few units
- * in the last place of 1. U is a name for the squared, clamped argument. */
-#define CG_HORNER(U, a, b) ((a) * (U) + (b))
-#define CG_ERF(result, x) \
+/* Two results, R and S. */
+#define CG_TWO_RESULTS(y, z, STORE, ...) \
 	{ \
-		T c_ = clamp((x), (T)(-4.0f), (T)(4.0f)), U_ = c_ * c_; \
-		T p_ = CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, \
-			(T)(-2.72614225801306e-10f), 2.77068142495902e-08f), -2.10102402082508e-06f), \
-			-5.69250639462346e-05f), -7.34990630326855e-04f), -2.95459980854025e-03f), \
-			-1.60960333262415e-02f); \
-		T q_ = CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, (T)(-1.45660718464996e-05f), \
-			-2.13374055278905e-04f), -1.68282697438203e-03f), -7.37332916720468e-03f), \
-			-1.42647390514189e-02f); \
-		result = c_ * p_ / q_; \
+		T R, S; \
+		__VA_ARGS__ \
+		STORE(R, y) \
+		STORE(S, z) \
 	}
+#define CG_VECTOR_STORE(v, p) VSTORE(v, 0, (p) + i);
+#define CG_SCALAR_STORE(v, p) (p)[i] = v;
+#define CG_MAP1_TWO(y, z, n, x, ...) \
+	CG_LOOP(n, { typedef vfloat T; T X = VLOAD(0, (x) + i); CG_TWO_RESULTS(y, z, CG_VECTOR_STORE, __VA_ARGS__) }, \
+		{ typedef float T; T X = (x)[i]; CG_TWO_RESULTS(y, z, CG_SCALAR_STORE, __VA_ARGS__) })
+
+/* tanh as a rational function, for scalars and vectors (libm's takes one float at a time on CPUs); a few units in the
+ * last place of 1. U is a name for the squared, clamped argument. */
+#define CG_HORNER(U, a, b) ((a) * (U) + (b))
 #define CG_TANH(result, x) \
 	{ \
 		T c_ = clamp((x), (T)(-7.90531110763549805f), (T)(7.90531110763549805f)), U_ = c_ * c_; \
@@ -62,3 +63,26 @@
 			2.26843463243900e-03f), 4.89352518554385e-03f); \
 		result = c_ * p_ / q_; \
 	}
+
+/* GELU is x times this, Phi(x), or its approximation by tanh; and its derivative, given that. (Phi(x) - 1/2) / x is a
+ * polynomial of x^2 to |x| = 5.6, from where on Phi is 0 or 1 to float32; 1.4e-7. A division takes as long as 30
+ * multiply-adds. */
+#define CG_GELU_CDF(result, x) \
+	{ \
+		T c_ = clamp((x), (T)(-5.6f), (T)(5.6f)), U_ = c_ * c_ * 0.0637755102f - 1.0f; \
+		T p_ = CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, \
+			(T)(7.317090058e-4f), -1.805890817e-3f), 1.162363682e-3f), -1.192349242e-3f), 4.879068583e-3f), \
+			-8.747430518e-3f), 1.126430090e-2f), -1.529011410e-2f); \
+		p_ = CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, CG_HORNER(U_, \
+			p_, 2.085362189e-2f), -2.640322968e-2f), 3.198302910e-2f), -3.833762556e-2f), \
+			4.698015377e-2f), -6.305148453e-2f), 1.262595952e-1f); \
+		result = (x) <= -5.6f ? (T)(0.0f) : (x) >= 5.6f ? (T)(1.0f) : c_ * p_ + 0.5f; \
+	}
+#define CG_GELU_SLOPE(x, cdf) ((cdf) + (x) * 0.39894228040143268f * cg_exp(-0.5f * (x) * (x)))
+#define CG_GELU_TANH_CDF(result, x) \
+	{ \
+		CG_TANH(result, 0.79788456080286536f * (x) * (1.0f + 0.044715f * (x) * (x))) \
+		result = 0.5f * (1.0f + result); \
+	}
+#define CG_GELU_TANH_SLOPE(x, cdf) \
+	((cdf) + 2.0f * (x) * (cdf) * (1.0f - (cdf)) * 0.79788456080286536f * (1.0f + 0.134145f * (x) * (x)))

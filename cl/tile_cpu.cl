@@ -18,7 +18,7 @@
 #define NR (NV * CG_VW)
 #define UNROLL _Pragma("unroll")
 
-enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH }; /* enum cg__act */
+enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH, ACT_ADD, ACT_MUL }; /* enum cg__act */
 
 /* Which part of C a tile is, and what becomes of it. */
 struct result {
@@ -26,6 +26,7 @@ struct result {
 	int add; /* C += tile, not C = tile */
 	int bias; /* then add the bias, then act */
 	int act;
+	long other; /* from C to the operand of ACT_ADD and ACT_MUL, or to the derivative of ACT_GELU, 0: none */
 };
 
 /* LLVM uses its widest registers only in functions with such a vector in their signature. */
@@ -42,20 +43,45 @@ static inline vfloat activate(vfloat x, int act)
 	if (act == ACT_RELU)
 		return x < 0.f ? (vfloat)0.f : x; /* NaN stays */
 	if (act == ACT_GELU) {
-		CG_ERF(e, x * 0.70710678118654752f)
-		return 0.5f * x * (1.f + e);
+		CG_GELU_CDF(e, x)
+		return x * e;
 	}
 	if (act == ACT_GELU_TANH) {
-		CG_TANH(e, 0.79788456080286536f * x * (1.f + 0.044715f * x * x))
-		return 0.5f * x * (1.f + e);
+		CG_GELU_TANH_CDF(e, x)
+		return x * e;
 	}
 	return x;
 }
 
+/* What becomes of n values of C at p; a derivative is written on the way. */
+static inline vfloat finish(vfloat x, __global float *p, int n, struct result r)
+{
+	typedef vfloat T;
+	T e, slope;
+
+	if (r.act == ACT_ADD)
+		return x + cg_load(p + r.other, n);
+	if (r.act == ACT_MUL)
+		return x * cg_load(p + r.other, n);
+	if (r.other == 0 || r.act < ACT_GELU)
+		return activate(x, r.act);
+	if (r.act == ACT_GELU) {
+		CG_GELU_CDF(e, x)
+		slope = CG_GELU_SLOPE(x, e);
+	} else {
+		CG_GELU_TANH_CDF(e, x)
+		slope = CG_GELU_TANH_SLOPE(x, e);
+	}
+	cg_store(slope, p + r.other, n);
+	return x * e;
+}
+
 /* Tiles at the edges, and activations that take more than an instruction: by rows, from memory. */
 static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global const float *bias,
-	struct result r)
+	const struct result *result)
 {
+	const struct result r = *result;
+
 	for (int i = 0; i < r.rows; i++)
 		for (int j = 0; j < NV && j * CG_VW < r.cols; j++) {
 			__global float *p = c[i] + j * CG_VW;
@@ -66,7 +92,7 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 				v += cg_load(p, n);
 			if (r.bias)
 				v += cg_load(bias + j * CG_VW, n);
-			cg_store(activate(v, r.act), p, n);
+			cg_store(finish(v, p, n, r), p, n);
 		}
 }
 

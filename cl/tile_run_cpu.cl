@@ -20,9 +20,11 @@
 #define ROW const float *
 #define VB(row, k, j) (*(const vfloat *)((row) + (k) * NR + (j) * CG_VW))
 #endif
-__attribute__((noinline)) static void TILE(const SPACE float *const *a, const int *at, int segments,
+#define AT_(a) a##_at
+#define AT(a) AT_(a)
+__attribute__((noinline)) static void AT(TILE)(const SPACE float *const *a, const int *at, int segments,
 	int n, int step, PANEL, __global float *const *c, __global const float *bias,
-	struct result r)
+	const struct result *r)
 {
 	vfloat t[MR][NV];
 
@@ -52,7 +54,7 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 					t[i][j] = multiply_add(X(i, k), v[j], t[i][j]);
 		}
 	}
-	if (r.rows < MR || r.cols < NR || r.act > ACT_RELU) {
+	if (r->rows < MR || r->cols < NR || r->act == ACT_GELU || r->act == ACT_GELU_TANH) {
 		vfloat copy[MR][NV];
 
 		UNROLL for (int i = 0; i < MR; i++)
@@ -61,25 +63,47 @@ __attribute__((noinline)) static void TILE(const SPACE float *const *a, const in
 		store_rows(copy, c, bias, r);
 		return;
 	}
-	if (r.add)
+	if (r->add)
 		UNROLL for (int i = 0; i < MR; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] += VLOAD(0, c[i] + j * CG_VW);
-	if (r.bias)
+	if (r->bias)
 		UNROLL for (int j = 0; j < NV; j++) {
 			const vfloat v = VLOAD(0, bias + j * CG_VW);
 
 			UNROLL for (int i = 0; i < MR; i++)
 				t[i][j] += v;
 		}
-	if (r.act == ACT_RELU)
+	if (r->act == ACT_RELU)
 		UNROLL for (int i = 0; i < MR; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] = t[i][j] < 0.f ? (vfloat)0.f : t[i][j];
+	if (r->act == ACT_ADD)
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				t[i][j] += VLOAD(0, c[i] + r->other + j * CG_VW);
+	if (r->act == ACT_MUL)
+		UNROLL for (int i = 0; i < MR; i++)
+			UNROLL for (int j = 0; j < NV; j++)
+				t[i][j] *= VLOAD(0, c[i] + r->other + j * CG_VW);
 	UNROLL for (int i = 0; i < MR; i++)
 		UNROLL for (int j = 0; j < NV; j++)
 			VSTORE(t[i][j], 0, c[i] + j * CG_VW);
 }
+/* The result goes by address: a struct by value would be copied with loads wider than the stores just before, which then
+ * wait until those, and the tile before them, have reached the cache. */
+static inline void TILE(const SPACE float *const *a, const int *at, int segments,
+	int n, int step, PANEL, __global float *const *c, __global const float *bias,
+	struct result r)
+{
+#if DIRECT
+	AT(TILE)(a, at, segments, n, step, b, ldb, c, bias, &r);
+#else
+	AT(TILE)(a, at, segments, n, step, b, c, bias, &r);
+#endif
+}
+#undef AT
+#undef AT_
 #undef X
 #undef PANEL
 #undef ROW

@@ -19,6 +19,8 @@ static const struct rewrite {
 	{ "matmul-relu", "matmul", "relu" },
 	{ "matmul-gelu", "matmul", "gelu" },
 	{ "matmul-gelu-tanh", "matmul", "gelu_tanh" },
+	{ "matmul-add", "matmul", "add" },
+	{ "matmul-mul", "matmul_grad", "mul" },
 	{ "norm-relu", "bn_apply", "relu" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad_input" },
@@ -112,9 +114,10 @@ static void try_take(cg_tensor *consumer, const bool *keep, int *users)
 	*consumer = merged;
 }
 
-static bool try_fuse(cg_tensor *consumer, const bool *keep, int *users)
+/* The producer is a source of the consumer, any one. */
+static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep, int *users)
 {
-	cg_tensor *producer = consumer->src[0], merged;
+	cg_tensor merged;
 
 	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_slot >= 0 ||
 		consumer->grad_slot >= 0 || effect_between(consumer->graph, producer, consumer))
@@ -124,13 +127,12 @@ static bool try_fuse(cg_tensor *consumer, const bool *keep, int *users)
 	merged = *producer;
 	if (!producer->op->absorb(&merged, consumer))
 		return false;
-	for (int s = 1; s < consumer->nsrc; s++)
+	for (int s = 0; s < consumer->nsrc; s++)
 		users[consumer->src[s]->id]--;
 	for (int s = 0; s < merged.nsrc; s++)
 		users[merged.src[s]->id]++;
 	for (int s = 0; s < producer->nsrc; s++)
 		users[producer->src[s]->id]--;
-	users[producer->id] = 0;
 	consumer->op = merged.op;
 	consumer->nsrc = merged.nsrc;
 	memcpy(consumer->src, merged.src, sizeof(merged.src));
@@ -157,12 +159,11 @@ cg_status cg__fuse(cg_graph *g, const bool *keep)
 	for (int i = 0; i < g->count; i++) {
 		cg_tensor *t = g->node[i];
 
-		if (users[i] + keep[i] == 0 || t->nsrc == 0 || !allowed(g, t->src[0], t))
-			continue;
-		if (t->op->take)
+		if (users[i] + keep[i] > 0 && t->op->take && allowed(g, t->src[0], t))
 			try_take(t, keep, users);
-		else
-			try_fuse(t, keep, users);
+		for (int s = 0; users[i] + keep[i] > 0 && t->op->take == NULL && s < t->nsrc; s++)
+			if (allowed(g, t->src[s], t) && try_fuse(t->src[s], t, keep, users))
+				break;
 	}
 	free(users);
 	return CG_OK;

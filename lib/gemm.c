@@ -240,8 +240,13 @@ static int64_t block_of(int64_t K, int64_t most)
 	return clamped(up(up(K, up(K, most)), 16) * 16, 16, most);
 }
 
+static struct cg__arg operand(const struct cg__gemm *g)
+{
+	return g->act >= CG__ACT_ADD ? IN(g->other) : OUT(g->other);
+}
+
 #define PRODUCT(g, c) \
-	IN((g)->a), IN((g)->b), c, IN((g)->bias), INT((g)->a_offset), INT((g)->lda), \
+	IN((g)->a), IN((g)->b), c, IN((g)->bias), operand(g), INT((g)->a_offset), INT((g)->lda), \
 		INT((g)->a_stride), INT((g)->b_offset), INT((g)->ldb), INT((g)->b_stride), \
 		INT((g)->trans_b), INT((g)->c_offset), INT((g)->ldc), INT((g)->c_stride), \
 		INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), INT((g)->M), \
@@ -378,6 +383,11 @@ static int choose(struct cg__emit *e, const struct cg__gemm *g)
 		(long long)g->K, (long long)g->lda, (long long)g->ldb, (long long)g->batch,
 		g->bias || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "");
 	return cg__choose(e, key, ways, either ? 4 : 3, ctx->tune.clblast ? CLBLAST : USUAL);
+}
+
+bool cg__gemm_takes_operands(const cg_ctx *ctx)
+{
+	return ctx->tune.cpu_family && !ctx->tune.clblast;
 }
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g)

@@ -7,7 +7,15 @@
 
 #include "op.h"
 
-enum cg__act { CG__ACT_NONE, CG__ACT_RELU, CG__ACT_GELU, CG__ACT_GELU_TANH };
+enum cg__act {
+	CG__ACT_NONE,
+	CG__ACT_RELU,
+	CG__ACT_GELU,
+	CG__ACT_GELU_TANH,
+	/* with an operand; only where cg__gemm_takes_operands */
+	CG__ACT_ADD,
+	CG__ACT_MUL
+};
 
 /* C[M,N] = act(op(A) op(B) + bias) (+ C if beta is 1), row-major, for each of `batch` products
  * (0 means 1). op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is
@@ -19,6 +27,7 @@ struct cg__gemm {
 	const cg_tensor *a, *b, *c;
 	const cg_tensor *bias; /* [N] or NULL */
 	enum cg__act act;
+	const cg_tensor *other; /* [M,N]: operand of ADD, MUL; GELU: gets the derivative, or NULL */
 	int64_t a_offset, b_offset, c_offset;
 	int64_t lda, ldb, ldc;
 	int64_t batch, a_stride, b_stride, c_stride;
@@ -26,6 +35,8 @@ struct cg__gemm {
 };
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g);
+/* Whether products of this context know `other`. C is then dense, and A not transposed. */
+bool cg__gemm_takes_operands(const cg_ctx *ctx);
 
 /* CPU family: the register tile (tile_cpu.cl) for results of N columns, and how to build it. */
 struct cg__tile {

@@ -133,6 +133,9 @@ BUILD(conv2d, cg_conv2d_ex(in[0], in[1], config))
 BUILD(dense, cg_gelu(cg_bias(cg_matmul(in[0], in[1]), in[2])))
 BUILD(convolved, cg_gelu_tanh(cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2])))
 
+BUILD(residual, cg_add(in[3], cg_bias(cg_matmul(in[0], in[1]), in[2])))
+BUILD(mlp, cg_matmul(cg_gelu(cg_matmul(in[0], in[1])), in[2]))
+
 #define CONV(...) &(cg_conv_config){ __VA_ARGS__ }
 #define STRIDE(down, right) .stride_h = (down), .stride_w = (right)
 
@@ -146,6 +149,12 @@ static const struct op_case products[] = {
 	{ "matmul 129x64x63", matmul, ref_matmul, .in = { IN(129, 64), IN(64, 63) }, .K = 129,
 		.linear = EACH },
 	{ "dense 13x33x17", dense, .in = { IN(13, 33), IN(33, 17), IN(17) }, .K = 33 },
+	{ "residual 7x800x70", residual,
+		.in = { IN(7, 800), IN(800, 70), IN(70), IN(7, 70) }, .K = 800 },
+	{ "residual 13x33x128", residual,
+		.in = { IN(13, 33), IN(33, 128), IN(128), IN(13, 128) }, .K = 33 },
+	{ "mlp 13x33x130x17", mlp, .in = { IN(13, 33), IN(33, 130), IN(130, 17) }, .K = 130 },
+	{ "mlp 7x5x64x800", mlp, .in = { IN(7, 5), IN(5, 64), IN(64, 800) }, .K = 800 },
 	{ "conv2d 1x1, 1x1x1x1", conv2d, ref_conv2d, CONV(.groups = 1),
 		.in = { IN(1, 1, 1, 1), IN(1, 1, 1, 1) }, .linear = EACH },
 	{ "conv2d 1x1, 2x5x3x17", conv2d, ref_conv2d, CONV(.groups = 1),

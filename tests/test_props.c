@@ -180,11 +180,14 @@ static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *r
 	case 8:
 		return cg_relu(
 			cg_batch_norm(x, b, cg_scale(b, .1f), running, running, 1e-3f, .9f, false));
+	case 9: return cg_add(CG_RESHAPE(x, -1, 4), cg_bias(linear(x, v), b));
+	case 10: return linear(cg_gelu(linear(x, v)), v);
+	case 11: return linear(cg_gelu_tanh(cg_bias(linear(x, v), b)), v);
 	}
 	return NULL;
 }
 
-enum { PAIRS = 9, MOST = 3 * 6 * 5 * 4 };
+enum { PAIRS = 12, MOST = 3 * 6 * 5 * 4 };
 
 /* y of an inference graph, or dx of sum y^2; returns the launches. */
 static int run_pair(cg_ctx *ctx, cg_array *const *a, int i, bool dx, float *out)

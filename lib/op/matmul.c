@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct attr {
-	bool trans_a, trans_b;
+	bool trans_a, trans_b, bias, operand; /* the latter: further sources, in this order */
 	enum cg__act act;
 };
 
@@ -22,8 +22,9 @@ static cg_status emit(struct cg__emit *e, const cg_tensor *y)
 		.a = a,
 		.b = b,
 		.c = y,
-		.bias = y->nsrc > 2 ? y->src[2] : NULL,
+		.bias = at->bias ? y->src[2] : NULL,
 		.act = at->act,
+		.other = at->operand ? y->src[y->nsrc - 1] : y->aux[0],
 	};
 
 	return cg__gemm(e, &g);
@@ -45,47 +46,65 @@ static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 
 static enum cg__act act_of(const cg_tensor *consumer)
 {
-	const char *name = consumer->op->name;
+	static const struct {
+		const char *op;
+		enum cg__act act;
+	} known[] = {
+		{ "relu", CG__ACT_RELU },
+		{ "gelu", CG__ACT_GELU },
+		{ "gelu_tanh", CG__ACT_GELU_TANH },
+		{ "add", CG__ACT_ADD },
+		{ "mul", CG__ACT_MUL },
+	};
 
-	return strcmp(name, "relu") == 0         ? CG__ACT_RELU
-		: strcmp(name, "gelu") == 0      ? CG__ACT_GELU
-		: strcmp(name, "gelu_tanh") == 0 ? CG__ACT_GELU_TANH
-						 : CG__ACT_NONE;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(consumer->op->name, known[i].op) == 0)
+			return known[i].act;
+	return CG__ACT_NONE;
 }
 
-/* Takes a bias of one row first, then one activation. */
+/* Takes a bias of one row first, then one activation, or the other operand of a sum or an elementwise product. */
 static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 {
 	struct attr at = *(const struct attr *)cg__attr(y);
+	const bool binary = consumer->nsrc > 1, is_bias = strcmp(consumer->op->name, "bias") == 0;
 
-	if (at.act != CG__ACT_NONE)
+	if (at.act != CG__ACT_NONE || (at.bias && is_bias))
 		return false;
-	if (strcmp(consumer->op->name, "bias") == 0) {
-		if (y->nsrc > 2 || consumer->src[1]->ndim != 1)
+	if (is_bias) {
+		if (consumer->src[1]->ndim != 1)
 			return false;
-		y->src[y->nsrc++] = consumer->src[1];
-		return true;
+		at.bias = true;
+	} else {
+		at.act = act_of(consumer);
+		at.operand = binary;
+		if (at.act == CG__ACT_NONE)
+			return false;
+		if ((binary || consumer->aux[0]) &&
+			(at.trans_a || !cg__gemm_takes_operands(cg__ctx(y))))
+			return false;
 	}
-	at.act = act_of(consumer);
+	if (binary)
+		y->src[y->nsrc++] = consumer->src[consumer->src[0]->id == y->id];
 	memcpy(y->attr, &at, sizeof(at));
-	return at.act != CG__ACT_NONE;
+	return true;
 }
 
 static const struct cg_op op = { .name = "matmul", .emit = emit, .grad = grad, .absorb = absorb };
 /* gradients: no gradient of their own */
-static const struct cg_op grad_op = { .name = "matmul_grad", .emit = emit };
+static const struct cg_op grad_op = { .name = "matmul_grad", .emit = emit, .absorb = absorb };
 
 static cg_tensor *product(
 	cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape)
 {
-	struct attr at = { trans_a, trans_b, CG__ACT_NONE };
+	struct attr at = { .trans_a = trans_a, .trans_b = trans_b };
 
 	return cg__node(&grad_op, CG_FLOAT32, ndim, shape, CG__SRC(a, b), &at, sizeof(at));
 }
 
 cg_tensor *cg_matmul(cg_tensor *x, cg_tensor *w)
 {
-	struct attr at = { false, false, CG__ACT_NONE };
+	struct attr at = { 0 };
 	int64_t shape[CG_MAX_DIM];
 	char sx[64], sw[64];
 
