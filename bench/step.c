@@ -83,7 +83,8 @@ static bool make_batch(struct trial *t)
 
 static bool describe(struct trial *t)
 {
-	const cg_optim_config adam = { .kind = CG_ADAM };
+	/* PyTorch looks at no norm either */
+	const cg_optim_config adam = { .kind = CG_ADAM, .no_norm = true };
 
 	t->graph = cg_graph_new(t->b->ctx, t->kind == TRAIN ? CG_TRAIN : CG_INFER);
 	t->out = t->model->forward(t->self, cg_use(t->graph, t->x));

@@ -47,7 +47,8 @@ static cg_status make_array(struct trial *t, int i, const char *name, int ndim, 
 static cg_status describe_model(struct trial *t)
 {
 	const struct model_config *m = &t->network.config;
-	const cg_optim_config adam = { .kind = CG_ADAM };
+	/* PyTorch looks at no norm either */
+	const cg_optim_config adam = { .kind = CG_ADAM, .no_norm = true };
 	cg_status status = make_array(t, 0, "images", 4,
 				      (int64_t[]){ t->batch, m->size, m->size, m->channels });
 

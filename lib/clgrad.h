@@ -498,6 +498,7 @@ typedef struct cg_optim_config {
 	float beta1, beta2, eps;	/* 0 means .9, .999, 1e-8 */
 	float weight_decay;	/* wd; parameters with CG_PARAM_NO_DECAY have none */
 	float clip_norm;	/* g *= min(1, clip / |g|), |g| over all parameters; 0: off */
+	bool no_norm;		/* and clip_norm 0: |g| is not computed, and no update left out where it is not finite */
 	float ema;		/* decay of the average of the weights; 0: off */
 	int accumulate;		/* add the gradients of this many runs before an update; 0 and 1: each run updates */
 } cg_optim_config;

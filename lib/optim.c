@@ -54,6 +54,8 @@ static cg_status make_arrays(cg_optim *o)
 		o->average = cg_array_new(ctx, "optim.ema", CG_FLOAT32, 1, &o->params->weights->count);
 	o->numbers = cg_array_new(ctx, "optim.numbers", CG_FLOAT32, 1, (int64_t[]){ NUMBERS });
 	o->norm = cg_array_new(ctx, "optim.norm", CG_FLOAT32, 1, (int64_t[]){ 3 });
+	TRY(cg_error_status(ctx));
+	TRY(cg_array_write(o->norm, (float[]){ 0, 1, 0 }, 3 * sizeof(float)));
 	if (o->average &&
 		clEnqueueCopyBuffer(ctx->queue, o->params->weights->mem, o->average->mem, 0, 0,
 			o->average->bytes, 0, NULL, NULL) != CL_SUCCESS)
@@ -146,7 +148,8 @@ static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
 			IN(y->src[SRC_H]), INT(cg__count(g))));
 		g = a->sum;
 	}
-	TRY(emit_norm(e, g, y));
+	if (!c->no_norm || c->clip_norm > 0)
+		TRY(emit_norm(e, g, y));
 	return CG__LAUNCH(e, "optim", NULL, sgd ? "sgd" : "adam",
 		cg__range_tasks(e, a->o->chunk_count, 256), IN(y->src[SRC_CHUNKS]),
 		UPDATE(y->src[SRC_W]), IN(g), UPDATE(y->src[SRC_M]), UPDATE(y->src[SRC_V]),
