@@ -115,6 +115,21 @@ static inline void down_columns(__global const float *a, const float *block, int
 	}
 }
 
+/* sums[j] (+)= sum over k < n of panel[k][j] */
+static inline void panel_sums(const float *panel, int n, __global float *sums, int cols, bool add)
+{
+	vfloat s[NV];
+
+	UNROLL for (int j = 0; j < NV; j++)
+		s[j] = add ? cg_load(sums + j * CG_VW, cols - j * CG_VW) : (vfloat)0.f;
+	for (int k = 0; k < n; k++)
+		UNROLL for (int j = 0; j < NV; j++)
+			s[j] += *(const vfloat *)(panel + k * NR + j * CG_VW);
+	UNROLL for (int j = 0; j < NV; j++)
+		if (j * CG_VW < cols)
+			cg_store(s[j], sums + j * CG_VW, cols - j * CG_VW);
+}
+
 /*
  * A as [K,M], B as [K,N]: gradients of weights. An item does mb rows and `cols` columns, some
  * panels, as many at a time as fit: short sums then write whole stretches of C's rows. A's columns
@@ -122,12 +137,13 @@ static inline void down_columns(__global const float *a, const float *block, int
  * of A that lie pages apart cost more than copying them.
  *
  * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum adds
- * the parts up. Global size: groups of panels, row blocks, batch or parts.
+ * the parts up. sums, if any, are of B's columns, at s_off + z·s_stride. Global size: groups of panels, row blocks, batch or parts.
  */
 __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const float *restrict b,
 	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda, int sa,
 	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
-	int beta, int M, int N, int K, int mb, int kc, int kz, int copy, int cols)
+	int beta, int M, int N, int K, int mb, int kc, int kz, int copy, int cols,
+	__global float *sums, int s_off, int s_stride)
 {
 	vfloat panel_[PANELS * NV], block_[KC_TN * MB_TN / CG_VW + 1];
 	float *panel = (float *)panel_, *block = (float *)block_;
@@ -160,26 +176,29 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 				else
 					panel_copy(panel + (j - n0) * n,
 						b + (size_t)k0 * ldb + j, ldb, n, min(NR, N - j));
+			for (int j = n0; sums && get_global_id(1) == 0 && j < n1; j += NR)
+				panel_sums(panel + (j - n0) * n, n,
+					sums + s_off + (size_t)z * s_stride + j, min(NR, N - j), k0 > 0);
 			down_columns(rows, copy ? block : 0, lda, n, m1 - m0, M - m0, panel,
 				n1 - n0, c + n0, ldc, has_bias ? bias + n0 : bias, r);
 		}
 	}
 }
 
-/* C[M,N] (+)= part[0] + part[1] + .. + part[n - 1], each [M,N], in this order. Global size:
- * pieces of columns, M. */
+/* C[M,N] (+)= part[0] + part[1] + .. + part[n - 1], each [M,N], in this order; with sums [N] a part has a row more, for
+ * these. Global size: pieces of columns, M. */
 __kernel CG_SINGLE void gemm_sum(__global const float *restrict part, __global float *restrict c,
-	int c_off, int ldc, int beta, int M, int N, int n)
+	__global float *restrict sums, int c_off, int ldc, int beta, int M, int N, int n)
 {
-	const int step = (int)get_global_size(0) * CG_VW;
+	const int step = (int)get_global_size(0) * CG_VW, rows = M + (sums != 0);
 
-	for (int m = get_global_id(1); m < M; m += (int)get_global_size(1))
+	for (int m = get_global_id(1); m < rows; m += (int)get_global_size(1))
 		for (int j = (int)get_global_id(0) * CG_VW; j < N; j += step) {
-			__global float *p = c + c_off + (size_t)m * ldc + j;
-			vfloat s = beta ? cg_load(p, N - j) : (vfloat)0.f;
+			__global float *p = m < M ? c + c_off + (size_t)m * ldc + j : sums + j;
+			vfloat s = beta && m < M ? cg_load(p, N - j) : (vfloat)0.f;
 
 			for (int z = 0; z < n; z++)
-				s += cg_load(part + ((size_t)z * M + m) * N + j, N - j);
+				s += cg_load(part + ((size_t)z * rows + m) * N + j, N - j);
 			cg_store(s, p, N - j);
 		}
 }

@@ -3,6 +3,7 @@
  * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached. Or the
  * consumer's operation does cheaply what the producer does (take): then the producer may have several users, and is
  * no longer reached when all of them have taken it over.
+ * The second table is of neighbours, with a source in common: the producer writes the consumer's tensor too.
  * A row is here because it was measured to gain; CG_FUSE=-name switches it off, tests compare both.
  */
 #include "fuse.h"
@@ -12,7 +13,7 @@
 
 static const struct rewrite {
 	const char *name, *producer, *consumer;
-} table[] = {
+} table[] = { /* producers take what their consumer does */
 	{ "conv-bias", "conv2d", "bias" },
 	{ "conv-relu", "conv2d", "relu" },
 	{ "matmul-bias", "matmul", "bias" },
@@ -26,10 +27,16 @@ static const struct rewrite {
 	{ "norm-relu-grad", "relu_grad", "bn_grad_input" },
 };
 
+static const struct rewrite neighbours[] = {
+	{ "matmul-sum", "matmul_grad", "sum_leading" }, /* the gradients of a weight and of its bias */
+};
+
+enum { ROWS = sizeof(table) / sizeof(table[0]), NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0]) };
+
 static bool is_known(const char *word)
 {
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strcmp(word, table[i].name) == 0)
+	for (int i = 0; i < ROWS + NEIGHBOURS; i++)
+		if (strcmp(word, i < ROWS ? table[i].name : neighbours[i - ROWS].name) == 0)
 			return true;
 	return strcmp(word, "all") == 0;
 }
@@ -63,12 +70,12 @@ static bool is_off(const char *list, const char *name)
 	return false;
 }
 
-static bool allowed(const cg_graph *g, const cg_tensor *producer, const cg_tensor *consumer)
+static bool allowed(const struct rewrite *row, int rows, const cg_tensor *producer, const cg_tensor *consumer)
 {
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strcmp(producer->op->name, table[i].producer) == 0 &&
-			strcmp(consumer->op->name, table[i].consumer) == 0)
-			return !is_off(g->ctx->env.fuse, table[i].name);
+	for (; rows > 0; rows--, row++)
+		if (strcmp(producer->op->name, row->producer) == 0 &&
+			strcmp(consumer->op->name, row->consumer) == 0)
+			return !is_off(producer->graph->ctx->env.fuse, row->name);
 	return false;
 }
 
@@ -140,6 +147,24 @@ static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep,
 	return true;
 }
 
+/* t is only kept, so that it does not matter when it is written. */
+static void try_adopt(const cg_graph *g, cg_tensor *t, const bool *keep, int *users)
+{
+	for (int i = 0; users[t->id] == 0 && keep[t->id] && i < g->count; i++) {
+		cg_tensor *y = g->node[i];
+
+		if (users[i] + keep[i] == 0 || y->aux[0] || t->aux[0] || y->op->adopt == NULL ||
+			!allowed(neighbours, NEIGHBOURS, y, t))
+			continue;
+		if (effect_between(g, y, t) || effect_between(g, t, y) || !y->op->adopt(y, t))
+			continue;
+		users[t->src[0]->id]--;
+		users[y->id]++;
+		cg__make_aux(y, 0, t);
+		return;
+	}
+}
+
 cg_status cg__fuse(cg_graph *g, const bool *keep)
 {
 	bool *needed = calloc((size_t)g->count + 1, sizeof(*needed));
@@ -159,12 +184,14 @@ cg_status cg__fuse(cg_graph *g, const bool *keep)
 	for (int i = 0; i < g->count; i++) {
 		cg_tensor *t = g->node[i];
 
-		if (users[i] + keep[i] > 0 && t->op->take && allowed(g, t->src[0], t))
+		if (users[i] + keep[i] > 0 && t->op->take && allowed(table, ROWS, t->src[0], t))
 			try_take(t, keep, users);
 		for (int s = 0; users[i] + keep[i] > 0 && t->op->take == NULL && s < t->nsrc; s++)
-			if (allowed(g, t->src[s], t) && try_fuse(t->src[s], t, keep, users))
+			if (allowed(table, ROWS, t->src[s], t) && try_fuse(t->src[s], t, keep, users))
 				break;
 	}
+	for (int i = 0; i < g->count; i++)
+		try_adopt(g, g->node[i], keep, users);
 	free(users);
 	return CG_OK;
 }

@@ -313,6 +313,7 @@ static struct division divide(const struct cg__emit *e, const struct cg__gemm *g
 	return best;
 }
 
+/* Parts have the sums of the columns as a row more. */
 static cg_status emit_cpu_tn(
 	struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c, struct division d)
 {
@@ -322,33 +323,41 @@ static cg_status emit_cpu_tn(
 		cg__range_3d((size_t)up(g->N, d.cols), (size_t)up(g->M, d.rows),
 			(size_t)(d.parts > 1 ? d.parts : g->batch), 1, 1, 1),
 		PRODUCT(g, c), INT(d.rows), INT(block_of(d.piece, BLOCK_TN)), INT(d.piece),
-		INT(copy), INT(d.cols));
+		INT(copy), INT(d.cols), d.parts > 1 && g->sums ? c : OUT(g->sums),
+		INT(d.parts > 1 ? g->M * g->N : 0), INT(d.parts > 1 ? g->c_stride : 0));
+}
+
+static cg_status sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
+	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N, const cg_tensor *sums)
+{
+	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, N, M), IN(part), c,
+		OUT(sums), INT(c_offset), INT(ldc), INT(beta), INT(M), INT(N), INT(parts));
 }
 
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
 	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N)
 {
-	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_sum", cg__range_rows(e, N, M), IN(part), c,
-		INT(c_offset), INT(ldc), INT(beta), INT(M), INT(N), INT(parts));
+	return sum_parts(e, part, parts, c, c_offset, ldc, beta, M, N, NULL);
 }
 
 static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, struct division d)
 {
-	cg_tensor *part = cg__temp(e, CG_FLOAT32, d.parts * g->M * g->N);
+	const int64_t count = (g->M + (g->sums != NULL)) * g->N;
+	cg_tensor *part = cg__temp(e, CG_FLOAT32, d.parts * count);
 	struct cg__gemm f = *g;
 
 	if (part == NULL)
 		return CG_ERR_HOST_MEMORY;
 	f.a_stride = d.piece * g->lda;
 	f.b_stride = g->trans_b ? d.piece : d.piece * g->ldb;
-	f.c_stride = g->M * g->N;
+	f.c_stride = count;
 	f.c_offset = 0;
 	f.ldc = g->N;
 	f.beta = 0;
 	TRY(emit_cpu_tn(e, &f, OUT(part), d));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
-	return cg__sum_parts(
-		e, part, d.parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N);
+	return sum_parts(e, part, d.parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N,
+		g->sums);
 }
 
 static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)

@@ -28,6 +28,7 @@ struct cg__gemm {
 	const cg_tensor *bias; /* [N] or NULL */
 	enum cg__act act;
 	const cg_tensor *other; /* [M,N]: operand of ADD, MUL; GELU: gets the derivative, or NULL */
+	const cg_tensor *sums; /* with trans_a, where operands are: [N] gets the sums of B's columns */
 	int64_t a_offset, b_offset, c_offset;
 	int64_t lda, ldb, ldc;
 	int64_t batch, a_stride, b_stride, c_stride;

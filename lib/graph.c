@@ -161,6 +161,14 @@ cg_tensor *cg__aux(cg_tensor *y, int i, cg_dtype type, int ndim, const int64_t *
 	return y->aux[i];
 }
 
+void cg__make_aux(cg_tensor *y, int i, cg_tensor *t)
+{
+	y->aux[i] = t;
+	t->op = &aux_op;
+	t->nsrc = 1;
+	t->src[0] = y;
+}
+
 cg_tensor *cg_use(cg_graph *g, cg_array *a)
 {
 	cg_tensor *t;

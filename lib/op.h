@@ -48,6 +48,9 @@ struct cg_op {
 	/* The other direction: y is a copy of a node of this operation whose src[0] is `producer`; make y do from
 	 * producer's sources what producer does first, whoever else uses producer, or return false. */
 	bool (*take)(cg_tensor *y, const cg_tensor *producer);
+	/* Fusion of neighbours: t, which nobody else of the step reads, shares a source with y. Return true if y's emit will
+	 * write it too, as y->aux[0]. NULL: never. */
+	bool (*adopt)(const cg_tensor *y, const cg_tensor *t);
 	/* What others may know of attr, closed by a row without a name; NULL: nothing. */
 	const struct cg__attr_entry *attrs;
 };
@@ -87,6 +90,9 @@ static inline const void *cg__attr(const cg_tensor *y)
 /* Output number i besides y itself (max pooling's index, attention's log-sum): made on first demand, then y's emit
  * sees it as y->aux[i] and must write it. */
 cg_tensor *cg__aux(cg_tensor *y, int i, cg_dtype type, int ndim, const int64_t *shape);
+
+/* Makes t, which must have no users yet, that output. */
+void cg__make_aux(cg_tensor *y, int i, cg_tensor *t);
 
 cg_ctx *cg__ctx(const cg_tensor *x);
 bool cg__training(const cg_tensor *x);

@@ -24,7 +24,10 @@ static cg_status emit(struct cg__emit *e, const cg_tensor *y)
 		.c = y,
 		.bias = at->bias ? y->src[2] : NULL,
 		.act = at->act,
-		.other = at->operand ? y->src[y->nsrc - 1] : y->aux[0],
+		.other = at->operand ? y->src[y->nsrc - 1]
+			: at->trans_a       ? NULL
+					    : y->aux[0],
+		.sums = at->trans_a ? y->aux[0] : NULL,
 	};
 
 	return cg__gemm(e, &g);
@@ -90,9 +93,18 @@ static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 	return true;
 }
 
+/* The gradient of the weight reads dy, whose column sums are the gradient of the bias. */
+static bool adopt(const cg_tensor *y, const cg_tensor *t)
+{
+	const struct attr *at = cg__attr(y);
+
+	return at->trans_a && !at->trans_b && y->src[1] == t->src[0] && t->ndim == 1 &&
+		cg__count(t) == cg__last(y->src[1]) && cg__gemm_takes_operands(cg__ctx(y));
+}
+
 static const struct cg_op op = { .name = "matmul", .emit = emit, .grad = grad, .absorb = absorb };
 /* gradients: no gradient of their own */
-static const struct cg_op grad_op = { .name = "matmul_grad", .emit = emit, .absorb = absorb };
+static const struct cg_op grad_op = { .name = "matmul_grad", .emit = emit, .absorb = absorb, .adopt = adopt };
 
 static cg_tensor *product(
 	cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape)
