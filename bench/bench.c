@@ -350,7 +350,7 @@ static int run_all(struct bench *b, const char *python)
 
 int main(int argc, char **argv)
 {
-	static struct bench b = { .rounds = 5, .groups = "", .models = "" };
+	static struct bench b = { .rounds = 3, .groups = "", .models = "" };
 	const char *child = NULL, *python = NULL;
 	int option, status;
 
