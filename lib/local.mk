@@ -41,7 +41,8 @@ lib_libcore_la_SOURCES = \
 	lib/op/shape.c \
 	lib/op/softmax.c \
 	lib/open.c \
-	lib/optim.c \
+	lib/optim.c lib/optim.h \
+	lib/optim_file.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h lib/plan_run.c \
 	lib/plan_tune.c \

@@ -27,7 +27,7 @@ lib/fuse
 lib/plan
 lib/emit lib/check lib/plan_tune lib/plan_run lib/profile lib/summary
 lib/safetensors lib/nn lib/optim lib/sched
-lib/safetensors_write
+lib/safetensors_write lib/optim_file
 lib/checkpoint
 lib/open
 models/model
