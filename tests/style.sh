@@ -4,7 +4,7 @@
 # remark, not a failure.
 cd "${srcdir:-.}" || exit 1
 files=$(find lib models bin tests bench cl -name '*.[ch]' -o -name '*.cl' |
-	grep -v '^lib/cl_sources.c$' | sort)
+	grep -v -e '^lib/cl_sources.c$' -e '^tests/cache/' -e '^tests/.*\.tmp/' | sort)
 
 LC_ALL=C ${AWK:-awk} '
 function complain(rule)
