@@ -166,7 +166,7 @@ static const struct kernel kernels[] = {
 	{ "relu", "relu", of_relu, 2, FORWARD, IMAGE },
 	{ "relu_grad", "relu_grad", of_relu, 3, BACKWARD, IMAGE },
 	{ "gelu", "gelu", of_gelu, 2, FORWARD, TOKENS },
-	{ "gelu_grad", "gelu_grad", of_gelu, 3, BACKWARD, TOKENS },
+	{ "gelu_both", "gelu", of_gelu, 3, BACKWARD, TOKENS },
 	{ "dropout", "dropout", of_dropout, 2, FORWARD, TOKENS },
 	{ "bias", "bias", of_bias, 2, FORWARD, TOKENS },
 	{ "bias_grad", "sum_leading", of_bias, 1, BACKWARD, TOKENS },
@@ -272,6 +272,8 @@ bool kernel_run(struct bench *b, int which, bool large, struct row *row)
 	row->seconds = p && cg_plan_run(p) == CG_OK ? seconds_of_op(p, k->op, 15) : NAN;
 	if (cg_error_status(b->ctx))
 		snprintf(row->note, BENCH_TEXT, "%.95s", cg_error(b->ctx));
+	else if (!(row->seconds > 0))
+		snprintf(row->note, BENCH_TEXT, "nothing was launched for %s", k->op);
 	cg_clear_error(b->ctx);
 	release(&s, p);
 	row->triad = ceiling_triad(b->ctx, bytes);

@@ -150,7 +150,7 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 	const int z = get_global_id(2), m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb);
 	const int first = get_global_id(0) * cols, end = min(N, first + cols);
 	const int wide = PANELS / kc * NR;
-	struct result r;
+	struct result r = { .other = 0 };
 
 	if (kz < K)
 		K = min(kz, K - z * kz);

@@ -134,6 +134,8 @@ BUILD(dense, cg_gelu(cg_bias(cg_matmul(in[0], in[1]), in[2])))
 BUILD(convolved, cg_gelu_tanh(cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2])))
 
 BUILD(residual, cg_add(in[3], cg_bias(cg_matmul(in[0], in[1]), in[2])))
+/* A product that is the bias, which is not to be fused with it. */
+BUILD(biased, cg_bias(in[2], cg_matmul(in[0], in[1])))
 BUILD(mlp, cg_matmul(cg_gelu(cg_matmul(in[0], in[1])), in[2]))
 
 #define CONV(...) &(cg_conv_config){ __VA_ARGS__ }
@@ -153,6 +155,12 @@ static const struct op_case products[] = {
 		.in = { IN(7, 800), IN(800, 70), IN(70), IN(7, 70) }, .K = 800 },
 	{ "residual 13x33x128", residual,
 		.in = { IN(13, 33), IN(33, 128), IN(128), IN(13, 128) }, .K = 33 },
+	/* rows that are cut, so that the bias's gradient is summed from parts */
+	{ "residual 1031x64x70", residual,
+		.in = { IN(1031, 64), IN(64, 70), IN(70), IN(1031, 70) }, .K = 1031 },
+	{ "residual 300x17x33", residual,
+		.in = { IN(300, 17), IN(17, 33), IN(33), IN(300, 33) }, .K = 300 },
+	{ "bias 5x17 of a product", biased, .in = { IN(33), IN(33, 17), IN(5, 17) }, .K = 33 },
 	{ "mlp 13x33x130x17", mlp, .in = { IN(13, 33), IN(33, 130), IN(130, 17) }, .K = 130 },
 	{ "mlp 7x5x64x800", mlp, .in = { IN(7, 5), IN(5, 64), IN(64, 800) }, .K = 800 },
 	{ "conv2d 1x1, 1x1x1x1", conv2d, ref_conv2d, CONV(.groups = 1),

@@ -85,7 +85,6 @@ ops_scripts = \
 
 EXTRA_DIST += $(ops_scripts) \
 	tests/bench.sh \
-	tests/bench.sh \
 	tests/bootstrap.sh \
 	tests/check.sh \
 	tests/check_export.py \

@@ -108,7 +108,7 @@ for target in ${TARGETS:-sm_80 sm_90 gfx90a gfx1100}; do
 		"gfx11* clang 15, which gives kernels only half of the registers there"; continue; }
 	programs >$dir/programs
 	while read -r file options; do
-		if compile $target $file $options && read_kernels >$dir/kernels; then
+		if compile $target $file $options && read_kernels >$dir/kernels && [ -s $dir/kernels ]; then
 			while read -r kernel registers spills local resident; do
 				note=
 				[ $spills -eq 0 ] && [ $local -le 49152 ] || { note=' FAIL'; failed=1; }

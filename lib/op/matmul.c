@@ -75,7 +75,7 @@ static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 	if (at.act != CG__ACT_NONE || (at.bias && is_bias))
 		return false;
 	if (is_bias) {
-		if (consumer->src[1]->ndim != 1)
+		if (consumer->src[0]->id != y->id || consumer->src[1]->ndim != 1)
 			return false;
 		at.bias = true;
 	} else {
