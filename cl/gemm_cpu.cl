@@ -18,6 +18,8 @@
 #define DIRECT_ROWS 600
 #define DIRECT_LDB 768
 #define DIRECT_K 128
+#define ROW_COLS 1024 /* as in gemm.c */
+#define DEPTH 8 /* rows of B that gemm_row reads at a time */
 
 /*
  * A as [M,K]; B as [K,N] or, with tb, as [N,K]. other, if any, is a dense [M,N] beside C (struct result).
@@ -66,6 +68,55 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 			else
 				tile(row, &at, 1, n, 1, panel, out, bias, r);
 		}
+	}
+}
+
+/*
+ * C[1,N] of A [1,K] and B [K,N]: nothing of B is used twice, so it is read in place, DEPTH rows at a time, in stretches
+ * as long as an item is wide, the next DEPTH being fetched meanwhile. Global size: pieces of `cols` <= ROW_COLS columns.
+ */
+__kernel CG_SINGLE void gemm_row(__global const float *restrict a, __global const float *restrict b,
+	__global float *restrict c, __global const float *restrict bias, __global float *other,
+	int a_off, int b_off, int ldb, int c_off, int has_bias, int act, int beta, int N, int K,
+	int cols)
+{
+	vfloat sum[ROW_COLS / CG_VW];
+	const int n0 = get_global_id(0) * cols, n = min(cols, N - n0), full = n / CG_VW * CG_VW;
+	const struct result r = { .act = act, .other = other ? other - c : 0 };
+
+	a += a_off;
+	b += b_off + n0;
+	c += c_off + n0;
+	for (int j = 0; j < n; j += CG_VW)
+		sum[j / CG_VW] = 0.f;
+	for (int k0 = 0; k0 < K; k0 += DEPTH, b += (size_t)DEPTH * ldb) {
+		const int rows = min(DEPTH, K - k0);
+		float x[DEPTH];
+
+		UNROLL for (int k = 0; k < DEPTH; k++)
+			x[k] = k < rows ? a[k0 + k] : 0.f;
+		for (int j = 0; rows == DEPTH && j < full; j += CG_VW) {
+			vfloat s = sum[j / CG_VW];
+
+			UNROLL for (int k = 0; k < DEPTH; k++) {
+				FETCH(b + (size_t)(DEPTH + k) * ldb + j);
+				s = multiply_add(x[k], VLOAD(0, b + (size_t)k * ldb + j), s);
+			}
+			sum[j / CG_VW] = s;
+		}
+		for (int j = rows == DEPTH ? full : 0; j < n; j += CG_VW)
+			for (int k = 0; k < rows; k++)
+				sum[j / CG_VW] = multiply_add(x[k],
+					cg_load(b + (size_t)k * ldb + j, n - j), sum[j / CG_VW]);
+	}
+	for (int j = 0; j < n; j += CG_VW) {
+		vfloat s = sum[j / CG_VW];
+
+		if (beta)
+			s += cg_load(c + j, n - j);
+		if (has_bias)
+			s += cg_load(bias + n0 + j, n - j);
+		cg_store(finish(s, c + j, n - j, r), c + j, n - j);
 	}
 }
 

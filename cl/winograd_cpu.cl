@@ -23,13 +23,6 @@
 #define DEPTH 16 /* channels that winograd_filter transforms at a time; as in winograd.c */
 #define AHEAD 2 /* tiles that are fetched before their turn */
 
-/* A line of 64 bytes into the second cache; PoCL's own prefetch does nothing. */
-#ifdef POCL_DEVICE_ADDRESS_BITS
-#define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
-#else
-#define FETCH(p) prefetch(p, 16)
-#endif
-
 #include "winograd_points_cpu.cl"
 
 /*

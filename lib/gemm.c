@@ -179,8 +179,8 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum c
 
 /* ---- our register tiles: CPU style ------------------------------------------------------ */
 
-/* KC, KC_TN, PANELS, MB_TN of gemm_cpu.cl */
-enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192 };
+/* KC, KC_TN, PANELS, MB_TN, ROW_COLS of gemm_cpu.cl */
+enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192, ROW_COLS = 1024 };
 /* What else takes as long as multiply-adds do: copying an element of B as COPY_ROWS of them, reading one of A' first
  * as READ_COLUMNS, writing and adding up one of a part of C as SUM_PART, a launch LAUNCH. Measured with AVX-512. */
 enum { COPY_ROWS = 32, READ_COLUMNS = 24, SUM_PART = 48, LAUNCH = 1600000 };
@@ -262,6 +262,26 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
 		cg__range_3d((size_t)panels, (size_t)up(g->M, down), (size_t)g->batch, 1, 1, 1),
 		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
+}
+
+/* One row: about four items a unit, of 64 columns or more. */
+static cg_status emit_cpu_row(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
+{
+	const int64_t usual = 4 * cg__compute_units(e),
+		      items = clamped(recut(usual, cut), up(g->N, ROW_COLS), up(g->N, 64));
+	const int64_t cols = up(up(g->N, items), 64) * 64;
+
+	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_row", cg__range_1d((size_t)up(g->N, cols), 1),
+		IN(g->a), IN(g->b), arg_c(g), IN(g->bias), operand(g), INT(g->a_offset),
+		INT(g->b_offset), INT(g->ldb), INT(g->c_offset), INT(g->bias != NULL), INT(g->act),
+		INT(g->beta != 0), INT(g->N), INT(g->K), INT(cols));
+}
+
+static cg_status emit_cpu_plain(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
+{
+	const bool row = g->M == 1 && g->batch == 1 && !g->trans_b && g->N >= 64;
+
+	return row ? emit_cpu_row(e, g, cut) : emit_cpu_nx(e, g, cut);
 }
 
 /* How A' B is divided: `parts` pieces of K, blocks of rows and of columns. */
@@ -368,7 +388,7 @@ static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut
 		d = divide(e, g, cut);
 	if (d.parts > 1)
 		return emit_cpu_parts(e, g, d);
-	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), d) : emit_cpu_nx(e, g, cut));
+	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), d) : emit_cpu_plain(e, g, cut));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return CG_OK;
 }

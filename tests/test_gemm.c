@@ -176,6 +176,9 @@ static void products(cg_ctx *ctx)
 		{ 199, 160, 37 },
 		{ 64, 16, 386 },
 		{ 37, 41, 1031 },
+		{ 1, 64, 8 },
+		{ 1, 77, 13 },
+		{ 1, 9001, 19 },
 	};
 
 	for (size_t i = 0; i < sizeof(size) / sizeof(size[0]); i++)
@@ -188,6 +191,12 @@ static void products(cg_ctx *ctx)
 	run_product(ctx, ", added", (struct product){ .M = 13, .N = 65, .K = 33, .times = 2 });
 	run_product(
 		ctx, ", added, long", (struct product){ .M = 13, .N = 65, .K = 1000, .times = 2 });
+	run_product(ctx, ", a row, parts, added",
+		(struct product){ .M = 1, .N = 200, .K = 29, .pad = 3, .times = 2, .bias = true });
+	run_product(ctx, ", a row, bias, relu",
+		(struct product){ .M = 1, .N = 90, .K = 24, .bias = true, .act = CG__ACT_RELU });
+	run_product(ctx, ", a row, bias, gelu",
+		(struct product){ .M = 1, .N = 90, .K = 24, .bias = true, .act = CG__ACT_GELU });
 	run_product(ctx, ", batch of 3", (struct product){ .M = 13, .N = 21, .K = 17, .batch = 3 });
 	run_product(ctx, ", batch of 5, parts, added",
 		(struct product){ .M = 9, .N = 17, .K = 40, .batch = 5, .pad = 2, .times = 2 });
