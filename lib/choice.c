@@ -20,6 +20,14 @@ struct cg__choices *cg__choices(cg_ctx *ctx)
 	return ctx->choices;
 }
 
+void cg__choices_forget_nodes(cg_ctx *ctx)
+{
+	struct cg__choices *all = ctx->choices;
+
+	for (int i = 0; all && !all->busy && i < all->n; i++)
+		all->item[i].node = NULL;
+}
+
 void cg__choices_close(cg_ctx *ctx)
 {
 	if (ctx->choices)

@@ -16,7 +16,7 @@ int cg__choose(struct cg__emit *e, const char *key, const char *const *way, int 
 struct cg__choice {
 	cg_choice public; /* its key is below */
 	char key[160];
-	const cg_tensor *node; /* that asked last, while its plan is being made */
+	const cg_tensor *node; /* that asked last; NULL but while its plan is being made */
 };
 
 struct cg__choices {
@@ -30,6 +30,8 @@ struct cg__choices {
 
 /* Made at the first call; NULL out of memory. */
 struct cg__choices *cg__choices(cg_ctx *ctx);
+/* A plan is made, or failed: its nodes may go. Not while tuning, which makes plans for the nodes of another. */
+void cg__choices_forget_nodes(cg_ctx *ctx);
 void cg__choices_close(cg_ctx *ctx);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "plan.h"
 
+#include "choice.h"
 #include "fuse.h"
 #include "params.h"
 
@@ -199,6 +200,7 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 cg_plan *cg_plan_new(cg_graph *g, cg_tensor *const *out, int count)
 {
 	cg_plan *p = calloc(1, sizeof(*p));
+	cg_status status;
 
 	if (p == NULL) {
 		cg__fail(g->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
@@ -206,7 +208,9 @@ cg_plan *cg_plan_new(cg_graph *g, cg_tensor *const *out, int count)
 	}
 	p->ctx = g->ctx;
 	p->graph = g;
-	if (analyse(p, out, count) != CG_OK) {
+	status = analyse(p, out, count);
+	cg__choices_forget_nodes(g->ctx);
+	if (status != CG_OK) {
 		cg_plan_free(p);
 		return NULL;
 	}

@@ -305,8 +305,6 @@ bool cg__plan_tune(cg_plan *p)
 		}
 	}
 	all->busy = false;
-	for (int i = 0; i < all->n; i++)
-		all->item[i].node = NULL;
 	if (tuned)
 		cg__tuned_save(p->ctx);
 	return tuned;

@@ -31,6 +31,15 @@ static cg_status emit(struct cg__emit *e, const cg_tensor *y)
 
 static const struct cg_op op = { .name = "test", .emit = emit };
 
+/* Asks, then fails. */
+static cg_status emit_failing(struct cg__emit *e, const cg_tensor *y)
+{
+	TRY(emit(e, y));
+	return cg__fail(cg__ctx(y), CG_ERR_STATE, "test: fails");
+}
+
+static const struct cg_op failing = { .name = "failing", .emit = emit_failing };
+
 /* Launches of a plan of the operation, its result checked; 0 on failure. */
 static int launches(cg_ctx *ctx)
 {
@@ -54,6 +63,31 @@ static int launches(cg_ctx *ctx)
 	return count;
 }
 
+static bool makes_failing_plan(cg_ctx *ctx)
+{
+	int64_t n = COUNT;
+	cg_array *in = cg_array_new(ctx, "in", CG_FLOAT32, 1, &n);
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *y = cg__node_like(&failing, cg_use(g, in), CG__SRC(cg_use(g, in)), NULL, 0);
+	cg_plan *p = cg_plan_new(g, &y, 1);
+
+	cg_clear_error(ctx);
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(in);
+	return p != NULL;
+}
+
+/* Nodes that choices know of; they belong to graphs that may be gone. */
+static int nodes_known(const cg_ctx *ctx)
+{
+	int nodes = 0;
+
+	for (int i = 0; i < cg_choice_count(ctx); i++)
+		nodes += ctx->choices->item[i].node != NULL;
+	return nodes;
+}
+
 static int launches_with(const char *mode)
 {
 	cg_ctx *ctx;
@@ -69,6 +103,7 @@ static void test_tuning(void)
 {
 	cg_ctx *ctx;
 	cg_choice c;
+	cg_status status;
 
 	ok(launches_with("off") == SLOW && launches_with("cache") == SLOW,
 		"the usual way where nothing is known");
@@ -76,6 +111,8 @@ static void test_tuning(void)
 	cg_open(NULL, &ctx);
 	ok(launches(ctx) == 1, "tuned: the quick one");
 	ok(cg_choice_count(ctx) == 1, "one choice");
+	ok(nodes_known(ctx) == 0, "of no node once the plan is made");
+	ok(!makes_failing_plan(ctx) && nodes_known(ctx) == 0, "nor of one whose plan failed");
 	c = cg_choice_at(ctx, 0);
 	ok(!strcmp(c.key, "test copy") && c.ways == 3 && c.usual == 0 && c.taken == 2 && c.timed,
 		"%s: %s instead of %s", c.key, c.way[c.taken], c.way[c.usual]);
@@ -92,8 +129,8 @@ static void test_tuning(void)
 	ok(launches_with("on") == SLOW, "without a cache nothing is tuned");
 	setenv("CG_CACHE", folder, 1);
 	setenv("CG_AUTOTUNE", "maybe", 1);
-	ok(cg_open(NULL, &ctx) == CG_ERR_ARGUMENT && strstr(cg_error(ctx), "CG_AUTOTUNE=maybe"), "%s",
-		cg_error(ctx));
+	status = cg_open(NULL, &ctx);
+	ok(status == CG_ERR_ARGUMENT && strstr(cg_error(ctx), "CG_AUTOTUNE=maybe"), "%s", cg_error(ctx));
 	cg_close(ctx);
 }
 
