@@ -272,12 +272,10 @@ static void tune_choice(cg_ctx *ctx, struct cg__choice *choice)
 	free(t.other);
 }
 
-/* One float result, without further outputs: what a copy can compute. */
+/* What a copy can compute: floats, without effect. It has none of the node's further outputs: nobody asks for them, and
+ * emit must then not write them. */
 static bool can_copy(const cg_tensor *node)
 {
-	for (int i = 0; i < CG__MAX_AUX; i++)
-		if (node->aux[i])
-			return false;
 	return node->dtype == CG_FLOAT32 && !(node->op->flags & CG__EFFECT);
 }
 
