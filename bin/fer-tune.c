@@ -62,6 +62,7 @@ static const struct cli_program *tune_program(void)
 
 static struct tune_set sets[TUNE_SETS];	/* the first is CLBlast's own */
 static int n_sets;
+static char unkept[2048];	/* why the file could not be written; "" */
 
 /* --- rows --- */
 
@@ -206,13 +207,16 @@ static int print(const struct cli *c, cg_ctx *ctx)
 		print_json(ctx);
 	else
 		print_table(ctx);
+	if (fflush(stdout) || ferror(stdout))
+		return cli_fail(c, CLI_RUNTIME, "stdout cannot be written");
+	if (*unkept)
+		return cli_fail(c, CLI_RUNTIME, "not kept: %s", unkept);
 	cg_tune(ctx, CG_AUTOTUNE_CACHE, 0, 0);	/* the file may have been out of use */
 	if (*cg_tune_file(ctx))
 		cli_note(c, "kept in %s", cg_tune_file(ctx));
 	else
 		cli_warn(c, "not kept: there is no cache folder (CG_CACHE, XDG_CACHE_HOME, HOME)");
-	return fflush(stdout) || ferror(stdout) ?
-	       cli_fail(c, CLI_RUNTIME, "stdout cannot be written") : CLI_OK;
+	return CLI_OK;
 }
 
 /* --- tuning --- */
@@ -242,8 +246,11 @@ static int tune(struct cli *c, cg_ctx *ctx)
 		if (status < 0)
 			status = trial_each(c, ctx, model, &config, tell, &told);
 	}
-	if (status < 0 && !all && cli_flag(c, "clblast") && !strcmp(cg_family(ctx), "gpu") &&
-	    !strcmp(cg_gemm_backend(ctx), "clblast"))
+	for (int i = 0; i < cg_choice_count(ctx); i++)	/* else the note is of reading */
+		if (cg_choice_at(ctx, i).timed)
+			snprintf(unkept, sizeof(unkept), "%s", cg_tune_note(ctx));
+	if (status < 0 && !*unkept && !all && cli_flag(c, "clblast") &&
+	    !strcmp(cg_family(ctx), "gpu") && !strcmp(cg_gemm_backend(ctx), "clblast"))
 		status = tune_clblast(c, ctx, model, &config, sets, &n_sets);
 	for (int i = 0; i < n_sets; i++)
 		if (sets[i].taken)

@@ -80,7 +80,7 @@ cg_status cg_gemm_keep(cg_ctx *ctx, const cg_gemm_set *set)
 
 	TRY(cg__tuned_set(ctx, key_of(set->kernel, key), set->parameters));
 	cg__tuned_save(ctx);
-	return CG_OK;
+	return cg_tune_note(ctx)[0] ? cg__fail(ctx, CG_ERR_FILE, "%s", cg_tune_note(ctx)) : CG_OK;
 }
 
 /* What was kept for this device; what CLBlast refuses of it is left. */

@@ -248,8 +248,10 @@ void cg__tuned_save(cg_ctx *ctx)
 	f = fopen(temporary, "w");
 	good = f && write_lines(t, f);
 	good = f && fclose(f) == 0 && good;
-	if (good && rename(temporary, t->path) == 0)
+	if (good && rename(temporary, t->path) == 0) {
+		t->note[0] = '\0';
 		return;
+	}
 	snprintf(t->note, sizeof(t->note), "%s: %s", t->path, strerror(errno));
 	remove(temporary);
 }

@@ -39,6 +39,9 @@ run $tune
 check "nothing to do" fails 2 'nothing to do'
 run env CG_CACHE=off $tune --gemm 3x4x5 -t .001
 check "without a cache" grep -q 'not kept' $dir/err
+run env CG_CACHE=/dev/null/none CG_FAMILY=cpu $tune $conv -q
+check "a cache that cannot be written" fails 1 'not kept: /dev/null/none/choices-.*.txt: '
+check "the rows are printed all the same" [ "$(grep -c '^conv2d ' $dir/out)" -eq 3 ]
 
 echo "1..$count"
 rm -rf $dir
