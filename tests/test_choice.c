@@ -165,6 +165,31 @@ static void damage(const char *path, const char *from, const char *to)
 		fclose(f);
 }
 
+static bool same_file(cg_ctx *ctx, const char *path)
+{
+	cg_tune(ctx, CG_AUTOTUNE_CACHE, 0, 0); /* finds it anew */
+	return strcmp(cg_tune_file(ctx), path) == 0;
+}
+
+/* What decides how work is cut, and so what a way is. */
+static void test_key_of_file(void)
+{
+	char path[1024];
+	cg_ctx *ctx;
+
+	path_of_file(path);
+	cg_open(NULL, &ctx);
+	ok(same_file(ctx, path), "the same device, the same file");
+	ctx->info.compute_units++;
+	ok(!same_file(ctx, path), "another one for more compute units");
+	ctx->info.compute_units--;
+	ctx->info.local_bytes += 1024;
+	ok(!same_file(ctx, path), "and for more local memory");
+	ctx->info.local_bytes -= 1024;
+	ok(same_file(ctx, path), "and the first again");
+	cg_close(ctx);
+}
+
 static void test_files(void)
 {
 	static const struct {
@@ -329,6 +354,7 @@ int main(void)
 	setenv("CG_CACHE", folder, 1);
 	unsetenv("CG_GEMM"); /* which leaves no choice where it says clblast */
 	test_tuning();
+	test_key_of_file();
 	test_files();
 	test_operations();
 	test_sets();
