@@ -121,6 +121,22 @@ out_of_memory:
 	return NULL;
 }
 
+const cg_tensor *cg__zeros(struct cg__emit *e, int64_t count)
+{
+	enum { LEAST = 4096 };
+	const int64_t size = count < LEAST ? LEAST : count;
+	cg_plan *p = e->plan;
+
+	if (p->zeros == NULL || p->zeros->shape[0] < size) {
+		const cg_tensor *zeros = cg__temp(e, CG_FLOAT32, size);
+
+		if (zeros == NULL || cg__launch_zero(e, zeros) != CG_OK)
+			return NULL;
+		p->zeros = zeros;
+	}
+	return p->zeros;
+}
+
 static struct cg__launch *append(
 	struct cg__emit *e, enum cg__launch_kind kind, const struct cg__arg *arg, int args)
 {

@@ -168,6 +168,8 @@ struct cg__range cg__range_3d(size_t g0, size_t g1, size_t g2, size_t l0, size_t
 
 /* Scratch that lives only among the launches that name it. */
 cg_tensor *cg__temp(struct cg__emit *e, cg_dtype type, int64_t count);
+/* At least so many zeros, to read only: filled once a plan. NULL without memory. */
+const cg_tensor *cg__zeros(struct cg__emit *e, int64_t count);
 
 /* Appends a launch of `kernel` in cl/<file>.cl built with `options` (e.g. "-DR=3", or NULL). The number and the types
  * of the arguments are checked against the kernel when the plan is prepared. */

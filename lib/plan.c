@@ -50,6 +50,7 @@ static void drop_launches(cg_plan *p)
 	for (int i = 0; i < p->temps; i++)
 		free(p->temp[i]);
 	p->launches = p->temps = 0;
+	p->zeros = NULL;
 }
 
 static cg_status emit_all(cg_plan *p)

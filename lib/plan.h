@@ -32,6 +32,7 @@ struct cg_plan {
 	int launches, launches_size;
 	cg_tensor **temp;		/* scratch; ids follow the graph's */
 	int temps, temps_size;
+	const cg_tensor *zeros;		/* one of temp, or NULL */
 	struct cg__slot *slot;
 	int slots;
 	int *slot_of;			/* by id; -1: not in the arena */

@@ -40,13 +40,6 @@ static bool by_image(int64_t B, int64_t pixels)
 	return B >= 12 && pixels <= 64;
 }
 
-static const cg_tensor *zeros(struct cg__emit *e, int64_t n)
-{
-	const cg_tensor *zero = cg__temp(e, CG_FLOAT32, n);
-
-	return zero && cg__launch_zero(e, zero) == CG_OK ? zero : NULL;
-}
-
 static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *y,
 	const cg_tensor *zero, struct part p)
 {
@@ -74,7 +67,7 @@ cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y)
 	const struct cg__conv *a = cg__attr(y);
 	const int64_t C = a->C / a->c.groups;
 	const bool few = C < 8 && a->R * a->S * C <= FEW;
-	const cg_tensor *zero = few ? NULL : zeros(e, C);
+	const cg_tensor *zero = few ? NULL : cg__zeros(e, C);
 
 	if (!few && zero == NULL)
 		return CG_ERR_HOST_MEMORY;
@@ -110,7 +103,7 @@ static cg_status cpu_dx(struct cg__emit *e, const struct cg__conv *a, const cg_t
 cg_status cg__conv_cpu_dx(struct cg__emit *e, const cg_tensor *dx)
 {
 	const struct cg__conv *a = cg__attr(dx);
-	const cg_tensor *zero = zeros(e, a->M / a->c.groups);
+	const cg_tensor *zero = cg__zeros(e, a->M / a->c.groups);
 
 	if (zero == NULL)
 		return CG_ERR_HOST_MEMORY;
