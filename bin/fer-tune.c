@@ -18,7 +18,8 @@ static const struct cli_option rows[] = {
 	TRIAL_OPTIONS,
 	MODEL_OPTIONS,
 	{ "clblast", 0, CLI_FLAG, "true", "how", NULL,
-	  "where CLBlast multiplies, also try parameters for its kernels; not with all", 0 },
+	  "where CLBlast multiplies, also try parameters for its kernels, checked by logits, loss and "
+	  "what --gemm and --conv give; not with all", 0 },
 	{ "again", 0, CLI_FLAG, "false", "how", NULL, "also what is known already", 0 },
 	{ "way-time", 't', CLI_DURATION, "0.3", "how", "TIME", "for each way of each shape", 0 },
 	{ "output", 'o', CLI_CHOICE, "table", "output", "table|csv|json", "form of stdout", 0 },

@@ -60,8 +60,8 @@ static double difference(const struct pass *a, const struct pass *b)
 	for (size_t i = 0; i < a->n; i++) {
 		double d = fabs((double)a->value[i] - (double)b->value[i]);
 
-		if (!(d <= most))
-			most = d;
+		if (d > most || isnan(d))
+			most = d;	/* NaN stays */
 		largest = fmax(largest, fabs((double)a->value[i]));
 	}
 	return a->n == b->n ? most / largest : NAN;
@@ -104,6 +104,26 @@ static int choose(cg_ctx *ctx, struct tune_set *row, int from, int to, double *b
 	return -1;
 }
 
+/* No set won, and there is no way back to CLBlast's own: the quickest of those that are right stays in use, so that what
+ * follows is held back least. False where there is none. */
+static bool stay(cg_ctx *ctx, const struct tune_set *row, int from, int to)
+{
+	int best = -1;
+
+	for (int i = from; i < to; i++)
+		if (isfinite(row[i].seconds) && (best < 0 || row[i].seconds < row[best].seconds))
+			best = i;
+	return best >= 0 && cg_gemm_use(ctx, &row[best].set) == CG_OK;
+}
+
+static bool taken(const struct tune_set *row, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		if (row[i].taken)
+			return true;
+	return false;
+}
+
 int tune_clblast(const struct cli *c, cg_ctx *ctx, const struct model *model,
 		 const struct model_config *config, struct tune_set row[TUNE_SETS], int *n)
 {
@@ -124,6 +144,12 @@ int tune_clblast(const struct cli *c, cg_ctx *ctx, const struct model *model,
 		if (i + 1 == cg_gemm_set_count() ||
 		    strcmp(cg_gemm_set_at(i + 1).kernel, r->set.kernel)) {
 			status = choose(ctx, row, from, *n, &before);
+			if (status < 0 && !taken(row, from, *n) && i + 1 < cg_gemm_set_count() &&
+			    !stay(ctx, row, from, *n)) {
+				cli_warn(c, "CLBlast: no set for %s works, nothing else is tried",
+					 r->set.kernel);
+				break;
+			}
 			from = *n;
 		}
 	}
