@@ -116,7 +116,7 @@ static double difference(const float *usual, const float *other, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const double d = fabs((double)usual[i] - (double)other[i]);
 
-		if (!(d <= most))
+		if (d > most || isnan(d))
 			most = d; /* NaN stays */
 		if (fabs((double)usual[i]) > largest)
 			largest = fabs((double)usual[i]);
