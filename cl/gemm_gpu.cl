@@ -1,55 +1,23 @@
 /*
- * C = act(op(A) op(B) + bias) (+ C), row-major, GPU style: a work-group computes a BM x BN tile of C from tiles in local
- * memory, an item TM x TN of it. Any size: loads outside are zeros, stores outside are left out. -D: BM, BN, BK, TM, TN;
- * TRANS_A (A is [K,M]), TRANS_B (B is [N,K]). Group id 2 counts batch * splits: with more than one split the K range is
- * cut in fixed pieces whose sums `gemm_join` adds in order, so results repeat bit for bit.
+ * C = act(op(A) op(B) + bias) (+ C), row-major, GPU style (tile_gpu.cl). Any size: loads outside are zeros, stores outside
+ * are left out. -D: TRANS_A (A is [K,M]), TRANS_B (B is [N,K]). Group id 2 counts batch * splits: with more than one split
+ * the K range is cut in fixed pieces whose sums `gemm_join` adds in order, so results repeat bit for bit.
  */
-#ifndef BM
-#define BM 64
-#define BN 64
-#define BK 16
-#define TM 4
-#define TN 4
-#endif
+#include "tile_gpu.cl"
+
 #ifndef TRANS_A
 #define TRANS_A 0
 #endif
 #ifndef TRANS_B
 #define TRANS_B 0
 #endif
-#define ITEMS_M (BM / TM)
-#define ITEMS_N (BN / TN)
-#define ITEMS (ITEMS_M * ITEMS_N)
-
-static inline float epilogue(float v, __global const float *bias, int column, int act)
-{
-	typedef float T;
-
-	if (bias)
-		v += bias[column];
-	if (act == 1)
-		v = v < 0.0f ? 0.0f : v; /* NaN stays */
-	else if (act == 2) {
-		float e;
-
-		CG_GELU_CDF(e, v)
-		v *= e;
-	} else if (act == 3) {
-		float e;
-
-		CG_GELU_TANH_CDF(e, v)
-		v *= e;
-	}
-	return v;
-}
 
 __kernel __attribute__((reqd_work_group_size(ITEMS_N, ITEMS_M, 1))) void gemm(
 	__global const float *A, __global const float *B, __global float *C, __global const float *bias, int M, int N,
 	int K, int a_offset, int b_offset, int c_offset, int lda, int ldb, int ldc, int a_stride, int b_stride,
 	int c_stride, int splits, int add, int act)
 {
-	/* a row more than needed: columns of a tile then lie in different banks */
-	__local float As[BK][BM + 1], Bs[BK][BN + 1];
+	__local float As[BK][BM + PAD], Bs[BK][BN + PAD];
 	const int tn = (int)get_local_id(0), tm = (int)get_local_id(1), id = tm * ITEMS_N + tn;
 	const int m0 = (int)get_group_id(1) * BM, n0 = (int)get_group_id(0) * BN;
 	const int batch = (int)get_group_id(2) / splits, split = (int)get_group_id(2) % splits;
@@ -78,17 +46,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS_N, ITEMS_M, 1))) void gemm(
 			Bs[k][n] = n0 + n < N && k0 + k < k_last ? B[at] : 0.0f;
 		}
 		barrier(CLK_LOCAL_MEM_FENCE);
-		for (int k = 0; k < BK; k++) {
-			float a[TM], b[TN];
-
-			for (int i = 0; i < TM; i++)
-				a[i] = As[k][tm + i * ITEMS_M];
-			for (int j = 0; j < TN; j++)
-				b[j] = Bs[k][tn + j * ITEMS_N];
-			for (int i = 0; i < TM; i++)
-				for (int j = 0; j < TN; j++)
-					acc[i][j] = mad(a[i], b[j], acc[i][j]);
-		}
+		multiply(As, Bs, tm, tn, acc);
 		barrier(CLK_LOCAL_MEM_FENCE);
 	}
 	for (int i = 0; i < TM; i++)

@@ -31,6 +31,7 @@ lib_libcore_la_SOURCES = \
 	lib/op/batch_norm.c \
 	lib/op/conv2d.c lib/op/conv2d.h \
 	lib/op/conv2d_cpu.c \
+	lib/op/conv2d_gpu.c \
 	lib/op/dropout.c \
 	lib/op/ewise.c \
 	lib/op/layer_norm.c \
@@ -78,12 +79,12 @@ cl_sources = \
 	cl/conv2d_cpu.cl \
 	cl/conv2d_dw_cpu.cl \
 	cl/conv2d_few_cpu.cl \
-	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \
 	cl/exp.cl \
 	cl/gemm_cpu.cl \
 	cl/gemm_gpu.cl \
+	cl/im2col_gpu.cl \
 	cl/layer_norm.cl \
 	cl/loss.cl \
 	cl/lrn.cl \
@@ -93,6 +94,7 @@ cl_sources = \
 	cl/shape.cl \
 	cl/softmax.cl \
 	cl/tile_cpu.cl \
+	cl/tile_gpu.cl \
 	cl/tile_run_cpu.cl \
 	cl/winograd_cpu.cl \
 	cl/winograd_dw_cpu.cl \

@@ -10,7 +10,7 @@ dir=tests/ports.tmp
 
 # file and options, as lib/ builds them; tiles of attention are those that it chooses for 48 KB
 programs() {
-	for file in act augment batch_norm batch_norm_sums conv2d_gpu dropout ewise layer_norm loss lrn optim pool \
+	for file in act augment batch_norm batch_norm_sums dropout ewise im2col_gpu layer_norm loss lrn optim pool \
 		shape softmax gemm_gpu; do
 		echo $file
 	done

@@ -1,17 +1,12 @@
 /*
  * Convolution. y = conv(x, w), dx = conv2d_dx(dy, w), dw = conv2d_dw(x, dy). A 1x1 window at
- * stride 1 is one matrix product of [B H W, C] with [C, M]. GPU style: windows are copied to rows
- * (im2col), some images at a time, and multiplied. CPU style: register tiles (conv2d_cpu.c), or
- * minimal filtering where that is quicker (winograd.h).
+ * stride 1 is one matrix product of [B H W, C] with [C, M]. Others: conv2d_gpu.c and conv2d_cpu.c,
+ * or on CPUs minimal filtering where that is quicker (winograd.h).
  */
 #include "../winograd.h"
 #include "conv2d.h"
 
 #include <string.h>
-
-enum { COL_BYTES = 256 << 20 }; /* of windows at a time */
-
-/* ---- matrix products on windows --------------------------------------------------------- */
 
 static bool is_pointwise(const struct cg__conv *a)
 {
@@ -19,111 +14,6 @@ static bool is_pointwise(const struct cg__conv *a)
 
 	return a->R == 1 && a->S == 1 && c->stride_h == 1 && c->stride_w == 1 && c->groups == 1 &&
 		c->pad_top == 0 && c->pad_left == 0 && c->pad_bottom == 0 && c->pad_right == 0;
-}
-
-static int64_t images_at_once(const struct cg__conv *a)
-{
-	int64_t one = a->P * a->Q * a->R * a->S * a->C / a->c.groups * 4, n = COL_BYTES / one;
-
-	return n < 1 ? 1 : n > a->B ? a->B : n;
-}
-
-/* im2col or col2im of `images` images for group g */
-static cg_status windows(struct cg__emit *e, const struct cg__conv *a, const char *kernel,
-	const cg_tensor *from, const cg_tensor *to, bool part, int64_t images, int64_t first,
-	int64_t g)
-{
-	int64_t C = a->C / a->c.groups, cells = images * a->P * a->Q * a->R * a->S;
-	struct cg__range r = cg__range_rows(e, C, from->ndim == 4 ? cells : images * a->H * a->W);
-
-	return CG__LAUNCH(e, "conv2d_gpu", NULL, kernel, r, IN(from), part ? UPDATE(to) : OUT(to),
-		INT(images), INT(first), INT(a->H), INT(a->W), INT(a->C), INT(g * C), INT(C),
-		INT(a->P), INT(a->Q), INT(a->R), INT(a->S), INT(a->c.stride_h), INT(a->c.stride_w),
-		INT(a->c.pad_top), INT(a->c.pad_left));
-}
-
-/* Calls fn for each group and each piece of the batch. */
-typedef cg_status (*piece_fn)(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *y,
-	const cg_tensor *col, int64_t images, int64_t first, int64_t g);
-
-static cg_status for_pieces(
-	struct cg__emit *e, const struct cg__conv *a, const cg_tensor *y, piece_fn fn)
-{
-	int64_t step = images_at_once(a);
-	cg_tensor *col =
-		cg__temp(e, CG_FLOAT32, step * a->P * a->Q * a->R * a->S * a->C / a->c.groups);
-
-	if (col == NULL)
-		return CG_ERR_HOST_MEMORY;
-	for (int64_t g = 0; g < a->c.groups; g++)
-		for (int64_t first = 0; first < a->B; first += step) {
-			int64_t images = a->B - first < step ? a->B - first : step;
-
-			TRY(fn(e, a, y, col, images, first, g));
-		}
-	return CG_OK;
-}
-
-static cg_status forward_piece(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *y,
-	const cg_tensor *col, int64_t images, int64_t first, int64_t g)
-{
-	int64_t N = a->M / a->c.groups, K = a->R * a->S * a->C / a->c.groups, pixels = a->P * a->Q;
-
-	TRY(windows(e, a, "im2col", y->src[0], col, false, images, first, g));
-	return cg__gemm(e,
-		&(struct cg__gemm){ .M = images * pixels,
-			.N = N,
-			.K = K,
-			.a = col,
-			.b = y->src[1],
-			.c = y,
-			.ldb = a->M,
-			.b_offset = g * N,
-			.ldc = a->M,
-			.c_offset = first * pixels * a->M + g * N,
-			.bias = a->c.groups == 1 && y->nsrc > 2 ? y->src[2] : NULL,
-			.act = a->act });
-}
-
-static cg_status dx_piece(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *dx,
-	const cg_tensor *col, int64_t images, int64_t first, int64_t g)
-{
-	int64_t K = a->M / a->c.groups, N = a->R * a->S * a->C / a->c.groups, pixels = a->P * a->Q;
-
-	TRY(cg__gemm(e,
-		&(struct cg__gemm){ .M = images * pixels,
-			.N = N,
-			.K = K,
-			.trans_b = true,
-			.a = dx->src[0],
-			.b = dx->src[1],
-			.c = col,
-			.lda = a->M,
-			.a_offset = first * pixels * a->M + g * K,
-			.ldb = a->M,
-			.b_offset = g * K }));
-	return windows(e, a, "col2im", col, dx, first > 0 || g > 0, images, first, g);
-}
-
-static cg_status dw_piece(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *dw,
-	const cg_tensor *col, int64_t images, int64_t first, int64_t g)
-{
-	int64_t N = a->M / a->c.groups, M = a->R * a->S * a->C / a->c.groups, pixels = a->P * a->Q;
-
-	TRY(windows(e, a, "im2col", dw->src[0], col, false, images, first, g));
-	return cg__gemm(e,
-		&(struct cg__gemm){ .M = M,
-			.N = N,
-			.K = images * pixels,
-			.trans_a = true,
-			.a = col,
-			.b = dw->src[1],
-			.c = dw,
-			.ldb = a->M,
-			.b_offset = first * pixels * a->M + g * N,
-			.ldc = a->M,
-			.c_offset = g * N,
-			.beta = first > 0 });
 }
 
 /* ---- minimal filtering ------------------------------------------------------------------ */
@@ -175,7 +65,7 @@ static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 				.act = a->act });
 	if (is_square(a) && cg__winograd_suits(e, &f))
 		return cg__winograd(e, &f);
-	return cg__is_cpu(e) ? cg__conv_cpu(e, y) : for_pieces(e, a, y, forward_piece);
+	return cg__is_cpu(e) ? cg__conv_cpu(e, y) : cg__conv_gpu(e, y);
 }
 
 static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
@@ -194,7 +84,7 @@ static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 				.c = dx });
 	if (is_square(a) && cg__winograd_suits(e, &f))
 		return cg__winograd(e, &f);
-	return cg__is_cpu(e) ? cg__conv_cpu_dx(e, dx) : for_pieces(e, a, dx, dx_piece);
+	return cg__is_cpu(e) ? cg__conv_cpu_dx(e, dx) : cg__conv_gpu_dx(e, dx);
 }
 
 static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
@@ -213,7 +103,7 @@ static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 				.c = dw });
 	if (is_square(a) && cg__winograd_suits_dw(e, &f))
 		return cg__winograd_dw(e, &f);
-	return cg__is_cpu(e) ? cg__conv_cpu_dw(e, dw) : for_pieces(e, a, dw, dw_piece);
+	return cg__is_cpu(e) ? cg__conv_cpu_dw(e, dw) : cg__conv_gpu_dw(e, dw);
 }
 
 /* ---- the nodes -------------------------------------------------------------------------- */

@@ -10,9 +10,12 @@ struct cg__conv {
 	int64_t B, H, W, C, P, Q, M, R, S; /* C and M of all groups */
 };
 
-/* CPU style: y, dx or dw of a convolution that is no plain product. */
+/* y, dx or dw of a convolution that is no plain product. */
 cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y);
 cg_status cg__conv_cpu_dx(struct cg__emit *e, const cg_tensor *dx);
 cg_status cg__conv_cpu_dw(struct cg__emit *e, const cg_tensor *dw);
+cg_status cg__conv_gpu(struct cg__emit *e, const cg_tensor *y);
+cg_status cg__conv_gpu_dx(struct cg__emit *e, const cg_tensor *dx);
+cg_status cg__conv_gpu_dw(struct cg__emit *e, const cg_tensor *dw);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Convolution as a matrix product, GPU style: rows of windows (im2col) and back (col2im, which gathers: each x looks
- * for the windows that hold it). col [rows, R, S, C] for the output pixels of the images first .. first + images - 1;
+ * Convolution as a plain matrix product, GPU style: rows of windows (im2col) and back (col2im, which gathers: each x
+ * looks for the windows that hold it). col [rows, R, S, C] for the output pixels of the images first .. first + images - 1;
  * x has row stride XC and the C channels start at channel c0 (groups).
  */
 
