@@ -69,13 +69,14 @@ static void print_presets(const struct cli_preset *p, FILE *out)
 {
 	fprintf(out, "\npresets:\n");
 	for (; p->name; p++) {
-		char text[600];
+		char text[600], *end = text;
 		int at = fprintf(out, "  %s", p->name);
 
-		snprintf(text, sizeof(text), "%s", p->settings);
-		for (char *c = text; *c; c++)
-			if (*c == '\n')
-				*c = c[1] ? ',' : 0;
+		/* "a = 1\nb = 2\n" as "a=1 b=2" */
+		for (const char *c = p->settings; *c && end < text + sizeof(text) - 1; c++)
+			if (*c != ' ')
+				*end++ = *c == '\n' ? ' ' : *c;
+		*end = '\0';
 		wrap(out, text, at, COLUMN);
 	}
 }

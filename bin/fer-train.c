@@ -246,6 +246,9 @@ static int dry_run(struct job *j)
 	       (int)j->train.n, (int)j->validation.n, j->data.hash);
 	printf("steps       %d an epoch, %d epochs: %" PRId64 "\n", (int)t->updates,
 	       (int)t->config.epochs, (int64_t)t->updates * t->config.epochs);
+	printf("optimiser   %s, rate %s, %s, weight decay %s; batch %s\n", cli_text(j->cli, "opt"),
+	       cli_text(j->cli, "lr"), cli_text(j->cli, "sched"), cli_text(j->cli, "weight-decay"),
+	       cli_text(j->cli, "batch-size"));
 	printf("arithmetic  %.3f GFLOP a step\n", 1e-9 * cg_plan_flops(t->step.plan));
 	printf("memory      %.1f MiB a step (%.1f unshared), %.1f MiB validation\n",
 	       mib(cg_plan_peak(t->step.plan)), mib(cg_plan_unshared(t->step.plan)),

@@ -90,7 +90,7 @@ static const struct cli_option rows[] = {
 	  "options for an occasion, see below; the model may change them, args.ini tells", 0 },
 	{ "seed", 0, CLI_INT, "42", "run", "N", "of everything random", 0 },
 	{ "dry-run", 0, CLI_FLAG, "false", "run", NULL,
-	  "print sizes, memory and steps, run one step; write nothing", CLI_TRANSIENT },
+	  "print layers, sizes, optimiser, memory and steps, run one step; write nothing", CLI_TRANSIENT },
 	{ "profile", 0, CLI_FLAG, "false", "run", NULL,
 	  "print the launches of a step with their times; write nothing", CLI_TRANSIENT },
 	{ "progress", 0, CLI_CHOICE, "auto", "run", "auto|bar|plain|none", "what stderr shows",
@@ -106,7 +106,7 @@ static const struct cli_preset presets[] = {
 	{ "smoke", "epochs = 2\nlimit = 4000\n" },
 	{ "cpu-20min", "epochs = 9\n" },
 	{ "cpu-2h", "epochs = 45\n" },
-	{ "gpu-10min", "epochs = 80\nbatch-size = 256\nlr = 0.1\n" },
+	{ "gpu-10min", "epochs = 80\nbatch-size = 256\n" },
 	{ "paper", "split = kfold\nkfold = 5\nepochs = 50\nsched = plateau\nwarmup-epochs = 1\n"
 		   "patience = 10\nbatch-size = 32\nsmoothing = 0\n" },
 	{ "finetune", "epochs = 12\nsched = cosine\nwarmup-epochs = 1\nlr = 0.005\n"

@@ -224,6 +224,7 @@ static const struct model_variant variants[] = {
 static const struct model_recipe recipes[] = {
 	{ "smoke", "divisor = 4" },
 	{ "cpu-20min", "epochs = 18" },	/* slow to begin: no norm */
+	{ "gpu-10min", "lr = 0.05" },
 	{ NULL, "opt = sgd\n"
 		"lr = 0.02\n"
 		"weight-decay = 5e-4\n" },

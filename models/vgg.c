@@ -97,6 +97,8 @@ static const struct model_setting settings[] = {
 
 static const struct model_recipe recipes[] = {
 	{ "smoke", "width = 24" },
+	{ "gpu-10min", "width = 64\n"
+		       "lr = 0.1\n" },
 	{ NULL, "opt = sgd\n"
 		"lr = 0.05\n"
 		"weight-decay = 5e-4\n" },

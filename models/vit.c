@@ -217,6 +217,7 @@ static const struct model_recipe recipes[] = {
 		   "lr = 2e-5\n"
 		   "batch-size = 16\n"
 		   "clip-norm = 0\n" },
+	{ "gpu-10min", "lr = 1e-3" },
 	{ "finetune", "img-size = 96\n"
 		      "lr = 3e-4\n"
 		      "layer-decay = 0.75\n"

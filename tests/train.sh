@@ -134,6 +134,14 @@ for option in '--mixup .4' '--smoothing 0' '--head-lr-mult 3' '--layer-decay .5'
 	check "$option changes it" eval '[ $status -eq 0 ] && ! same $dir/plain $dir/changed'
 done
 
+# A preset's rate is the model's: what trains a network with norms lets others diverge.
+for case in 'alexnet 0.05 --divisor 16' 'resnet50v2 0.1 --divisor 16' 'vit 1e-3 --depth 1' 'vgg 0.1 --width 2'; do
+	set -- $case
+	model=$1 rate=$2
+	shift 2
+	run $train -m $model "$@" -d synth:20 -b 4 --preset gpu-10min --img-size 48 --dry-run
+	check "--preset gpu-10min of $model" grep -q "^optimiser .* rate $rate, .*; batch 4\$" $dir/out
+done
 run $train $small --preset finetune -o $dir/none
 check "--preset finetune needs weights" fails 2 'finetune needs --pretrained'
 run $train $small --preset finetune --pretrained $dir/whole/best.safetensors -o $dir/tuned
