@@ -92,8 +92,8 @@ APART void soften(vfloat *s, vfloat *o, float *highest, float *total, int nq, in
 static inline void draw(
 	__global const uint *rng, uint key, int head, int T, int q, int k, uint16 word[4])
 {
-	cg_philox16(
-		rng, key, ((uint)head * ((T + 3) / 4) + q / 4) * ((T + 15) / 16 * 16) + k, word);
+	cg_philox16(vload4(0, rng), key,
+		((uint)head * ((T + 3) / 4) + q / 4) * ((T + 15) / 16 * 16) + k, word);
 }
 
 /* v where the n-th vector of draws is below `kept`, else 0 */

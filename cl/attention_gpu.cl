@@ -10,7 +10,6 @@
 #define LD (DH + 1)
 #define WD (COLS + 1)
 #define DN ((DH + X - 1) / X)
-#define UNROLL _Pragma("unroll")
 #define SHAPE __attribute__((reqd_work_group_size(X, Y, 1)))
 /* At once: an optimiser that finds a function only ever called with one local array may put that in
  * place of the argument, and PoCL 3.1 then shares the array among its threads. */

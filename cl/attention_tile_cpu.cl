@@ -6,7 +6,6 @@
 #define DP ((DH + CG_VW - 1) / CG_VW * CG_VW)
 #define WV (DP / CG_VW)
 #define KV (KB / CG_VW)
-#define UNROLL _Pragma("unroll")
 /* PoCL compiles a kernel three times, but what it calls once. */
 #define APART __attribute__((noinline)) static
 

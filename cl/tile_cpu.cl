@@ -16,7 +16,6 @@
 #define NV (CG_VW == 16 ? 4 : 2)
 #endif
 #define NR (NV * CG_VW)
-#define UNROLL _Pragma("unroll")
 
 /* A line of 64 bytes into the second cache; PoCL's own prefetch does nothing. */
 #ifdef POCL_DEVICE_ADDRESS_BITS

@@ -444,8 +444,9 @@ cg_tensor *cg_correct(cg_tensor *logits, cg_tensor *target);
 
 /* ---- operations: randomness ------------------------------------------------------------------- */
 
-/* In CG_TRAIN graphs: y = x / (1-p) with probability 1-p, else 0; identity otherwise. The mask is drawn again
- * in the backward pass, not stored. */
+/* In CG_TRAIN graphs: y = x / (1-p) with probability 1-p, else 0; identity otherwise. A p above 0 is rounded to a
+ * multiple of 2^-16 from 2^-16 to 1 - 2^-16, for draws of 16 bits (Philox4x32-10, Salmon et al. 2011). The mask is
+ * drawn again in the backward pass, not stored. */
 cg_tensor *cg_dropout(cg_tensor *x, float p);
 /* Drop-path (stochastic depth): one draw for each sample, the first dimension. */
 cg_tensor *cg_drop_path(cg_tensor *x, float p);

@@ -78,12 +78,18 @@ static float *values_of(size_t n)
 	return x;
 }
 
-/* As dropout.cl: element i has word i / 16 % 4 of counter 16 (i / 64) + i % 16. */
+/* Of 65536 draws, how many keep. */
+static double kept_of(double p)
+{
+	return fmin(fmax(round((1 - p) * 65536), 1), 65535);
+}
+
+/* As dropout.cl: element i has word i / 32 % 4 of counter 16 (i / 128) + i % 16, the lower half where i / 16 is even. */
 static bool is_kept(uint64_t step, int node, int64_t i, double p)
 {
-	struct philox r = philox(seed, step, (uint32_t)node, (uint32_t)(i / 64 * 16 + i % 16));
+	struct philox r = philox(seed, step, (uint32_t)node, (uint32_t)(i / 128 * 16 + i % 16));
 
-	return r.w[i / 16 % 4] < (uint32_t)((1 - p) * 4294967296.0);
+	return (r.w[i / 32 % 4] >> i / 16 % 2 * 16 & 65535) < (uint32_t)kept_of(p);
 }
 
 static void test_values(cg_ctx *ctx, int64_t n, float p)
@@ -94,7 +100,7 @@ static void test_values(cg_ctx *ctx, int64_t n, float p)
 
 	for (int64_t i = 0; i < n; i++) {
 		bool kept = is_kept(5, id, i, (double)p);
-		float scale = 1 / (1 - p);
+		float scale = (float)(65536 / kept_of((double)p));
 
 		bad += kept ? fabsf(y[i] - x[i] * scale) > 2e-7f * y[i] || dx[i] != scale
 			    : y[i] != 0 || dx[i] != 0;
@@ -117,17 +123,20 @@ static void test_rate(cg_ctx *ctx, int64_t n, float p)
 {
 	float *x = values_of((size_t)n), *y = calloc((size_t)n, 4), *dx = calloc((size_t)n, 4);
 	cg_array *a = array_of(ctx, 1, n, x);
-	double zeros = 0, sum = 0;
+	double zeros = 0, sum = 0, both = 0;
 
 	drop_once(ctx, cg_dropout, a, p, 9, y, dx);
 	for (int64_t i = 0; i < n; i++) {
 		zeros += y[i] == 0;
 		sum += (double)dx[i];
+		both += i % 32 < 16 && i + 16 < n && y[i] == 0 && y[i + 16] == 0;
 	}
 	ok(is_likely(zeros, (double)n, (double)p), "dropout %g zeroes %g", (double)p,
 		zeros / (double)n);
 	ok(is_likely(sum * (1 - (double)p), (double)n, 1 - (double)p),
 		"and keeps the mean: %g of 1", sum / (double)n);
+	ok(is_likely(both, (double)n / 2, (double)(p * p)),
+		"and halves of a word are dropped together by chance: %g", 2 * both / (double)n);
 	cg_array_free(a);
 	free(x);
 	free(y);
@@ -217,12 +226,15 @@ int main(void)
 	test_values(ctx, 1, .5f);
 	test_values(ctx, 63, .25f);
 	test_values(ctx, 64, .1f);
-	test_values(ctx, 131, .9f);
+	test_values(ctx, 128, .1f);
+	test_values(ctx, 260, .9f);
 	test_drop_path(ctx, 7, 5, .3f);
 	test_identity(ctx);
 	test_repeats(ctx);
 	if (!optest_tiny()) {
 		test_values(ctx, 10007, .5f);
+		test_values(ctx, 200000, 1e-7f);
+		test_values(ctx, 200000, .9999999f);
 		test_rate(ctx, 100000, .1f);
 		test_rate(ctx, 100000, .5f);
 		test_rate(ctx, 100000, .9f);

@@ -17,15 +17,25 @@ static uint32_t kept(float p)
 	return count >= 4294967295.0 ? UINT32_MAX : (uint32_t)count;
 }
 
+/* Of 2^16 draws, how many keep; at least one keeps, at least one drops. */
+static int kept_of_16_bits(float p)
+{
+	const int count = (int)((1 - (double)p) * 65536 + .5);
+
+	return count < 1 ? 1 : count > 65535 ? 65535 : count;
+}
+
 static cg_status emit_dropout(struct cg__emit *e, const cg_tensor *y)
 {
 	const struct dropout *a = cg__attr(y);
 	const int64_t n = cg__count(y);
+	const int kept = kept_of_16_bits(a->p);
 
-	/* on GPUs an item makes 4 elements at a time */
+	/* on GPUs an item makes 8 elements at a time */
 	return CG__LAUNCH(e, "dropout", NULL, "dropout",
-		cg__range_elements(e, cg__is_cpu(e) ? n : (n + 3) / 4), IN(y->src[0]),
-		IN(y->src[1]), OUT(y), INT(n), INT(a->key), INT(kept(a->p)), FLT(1 / (1 - a->p)));
+		cg__range_elements(e, cg__is_cpu(e) ? n : (n + 7) / 8), IN(y->src[0]),
+		IN(y->src[1]), OUT(y), INT(n), INT(a->key), INT((uint32_t)kept << 16),
+		FLT(65536.f / (float)kept));
 }
 
 static cg_status emit_drop_path(struct cg__emit *e, const cg_tensor *y)
