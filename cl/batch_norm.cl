@@ -4,7 +4,7 @@
  *
  *   bn_frozen_stats	stats of the running mean and variance
  *   bn_update		running = momentum running + (1 - momentum) batch, with var n / (n - 1)
- *   bn_apply		y, then relu if asked for
+ *   bn_apply		y, then relu if asked for; with var, stats is just the mean
  *   bn_grad_input	dx = gamma rstd (dy - dbeta/n - (x - mean) rstd dgamma/n), with relu 0 for dy where y <= 0
  *   bn_grad_frozen	dx = gamma rstd dy
  *
@@ -12,6 +12,8 @@
  * first spreads what belongs to the channels over its table of W columns. GPU family: W = C, an
  * item is a channel, which it keeps in registers, and every so many rows.
  */
+#define RSTD(var) (1 / sqrt((var) + eps))
+
 #if CG_CPU
 
 /* first .. end - 1: this task's rows; all but a short last one are `full` */
@@ -22,8 +24,9 @@
 
 /* table [chunk][scale, shift][W]: y = scale x + shift */
 CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *stats,
-	__global const float *gamma, __global const float *beta, __global float *y,
-	__global float *table, int rows, int W, int last, int per, int C, int relu)
+	__global const float *var, __global const float *gamma, __global const float *beta,
+	__global float *y, __global float *table, int rows, int W, int last, int per, int C,
+	int relu, float eps)
 {
 	const float floor = relu ? 0 : -INFINITY;
 	__global float *scale = table + (size_t)get_global_id(0) * 2 * W, *shift = scale + W;
@@ -31,7 +34,7 @@ CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *
 
 	for (int g = 0; g < W; g += C)
 		for (int c = 0; c < C; c++) {
-			scale[g + c] = gamma[c] * stats[C + c];
+			scale[g + c] = gamma[c] * (var ? RSTD(var[c]) : stats[C + c]);
 			shift[g + c] = beta[c] - stats[c] * scale[g + c];
 		}
 	for (int r = first; r < end; r++)
@@ -100,11 +103,13 @@ CG_SINGLE __kernel void bn_grad_frozen(__global const float *dy, __global const 
 	for (int r = (int)get_global_id(1); r < (rows) && c < C; r += (int)get_global_size(1))
 
 __kernel void bn_apply(__global const float *x, __global const float *stats,
-	__global const float *gamma, __global const float *beta, __global float *y,
-	__global float *table, int rows, int W, int last, int per, int C, int relu)
+	__global const float *var, __global const float *gamma, __global const float *beta,
+	__global float *y, __global float *table, int rows, int W, int last, int per, int C,
+	int relu, float eps)
 {
 	const int c = (int)get_global_id(0), k = min(c, C - 1);
-	const float scale = gamma[k] * stats[C + k], shift = beta[k] - stats[k] * scale;
+	const float scale = gamma[k] * (var ? RSTD(var[k]) : stats[C + k]);
+	const float shift = beta[k] - stats[k] * scale;
 	const float floor = relu ? 0 : -INFINITY;
 
 	FOR_ROWS(r, rows) {
@@ -148,7 +153,7 @@ CG_SINGLE __kernel void bn_frozen_stats(__global const float *mean, __global con
 {
 	CG_FOR(c, C) {
 		stats[c] = mean[c];
-		stats[C + c] = 1 / sqrt(var[c] + eps);
+		stats[C + c] = RSTD(var[c]);
 		stats[2 * C + c] = var[c];
 	}
 }

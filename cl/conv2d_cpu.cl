@@ -174,7 +174,7 @@ static int aim(__global const float **a, int *at, const struct taps *k,
 }
 
 /*
- * y[B,P,Q,M] = act(conv(x, w) + bias); with `transposed` x is dy [B,H,W,C] (C: channels of y), the
+ * y[B,P,Q,M] = act(norm(conv(x, w) + bias)); with `transposed` x is dy [B,H,W,C] (C: channels of y), the
  * result dx [B,P,Q,M] (M: channels of x) and w is read as [R,S,M,C]. `zero` holds at least C zeros.
  *
  * Where images are small, by_image makes the rows of a tile the same pixel of different images: a
@@ -187,7 +187,8 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 	__global float *restrict y, __global const float *restrict bias,
 	__global const float *restrict zero, int x_off, int ldx, int w_off, int ldw, int y_off,
 	int ldy, int transposed, int has_bias, int act, int B, int H, int W, int C, int P, int Q,
-	int M, int R, int S, int stride_h, int stride_w, int pad_h, int pad_w, int by_image, int mb)
+	int M, int R, int S, int stride_h, int stride_w, int pad_h, int pad_w, int by_image, int mb,
+	NORM_ARGS)
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
@@ -203,10 +204,10 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 	const int pieces = (C + KC - 1) / KC, piece = (C + pieces - 1) / pieces;
 	const int taps = v.taps * u.taps, together = min(TAPS, KC / piece);
 	struct result r = { .cols = min(NR, M - n0), .add = 0 };
+	const struct norm norm = NORM;
 
 	y += y_off + n0;
-	if (has_bias)
-		bias += n0;
+	bias = bias_of(norm, bias, has_bias, n0, r.cols);
 	/* without any tap (a phase no window reaches) once, to write zeros */
 	for (int c0 = 0; c0 < C; c0 += piece)
 		for (int t0 = 0; t0 == 0 || t0 < taps; t0 += together) {
@@ -216,7 +217,8 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 			struct pixel p = pixel_at(m0, g);
 
 			load_taps(&k, panel, w + w_off, f, v, u, t0, n0, r.cols);
-			r.bias = last && has_bias;
+			r.norm = last && gamma;
+			r.bias = last && (has_bias || gamma);
 			r.act = last ? act : ACT_NONE;
 			for (int m = m0; m < m1; m += MR) {
 				__global const float *a[TAPS * MR], *image[MR];

@@ -32,23 +32,26 @@ static inline void copy_window(float *d, __global const float *image, int h, int
 }
 
 /*
- * y[B,P,Q,M] = act(conv(x, w) + bias) for R·S·C <= KC. `limit`: elements of x.
+ * y[B,P,Q,M] = act(norm(conv(x, w) + bias)) for R·S·C <= KC. `limit`: elements of x.
  * Global size: blocks of mb pixels of y, panels of M.
  */
 __kernel CG_SINGLE void conv2d_few(__global const float *restrict x,
 	__global const float *restrict w, __global float *restrict y,
 	__global const float *restrict bias, int x_off, int ldx, int w_off, int ldw, int y_off,
 	int ldy, int has_bias, int act, int B, int H, int W, int C, int P, int Q, int M, int R,
-	int S, int stride_h, int stride_w, int pad_h, int pad_w, int limit, int mb)
+	int S, int stride_h, int stride_w, int pad_h, int pad_w, int limit, int mb, NORM_ARGS)
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_, window[MR * (KC + CG_VW)];
 	const int n0 = get_global_id(1) * NR, m0 = get_global_id(0) * mb,
 		  m1 = min(B * P * Q, m0 + mb);
 	const int K = R * S * C, at = 0;
-	struct result r = { .cols = min(NR, M - n0), .add = 0, .bias = has_bias, .act = act };
+	const struct norm norm = NORM;
+	struct result r = { .cols = min(NR, M - n0), .add = 0, .norm = gamma != 0,
+		.bias = has_bias || gamma, .act = act };
 	int q = m0 % Q, p = m0 / Q % P, b = m0 / Q / P;
 
+	bias = bias_of(norm, bias, has_bias, n0, r.cols);
 	panel_copy(panel, w + w_off + n0, ldw, K, r.cols);
 	for (int m = m0; m < m1; m += MR) {
 		const float *a[MR];
@@ -71,6 +74,6 @@ __kernel CG_SINGLE void conv2d_few(__global const float *restrict x,
 				}
 			}
 		}
-		tile_private(a, &at, 1, K, 1, panel, out, bias + (has_bias ? n0 : 0), r);
+		tile_private(a, &at, 1, K, 1, panel, out, bias, r);
 	}
 }

@@ -23,25 +23,26 @@
 
 /*
  * A as [M,K]; B as [K,N] or, with tb, as [N,K]. other, if any, is a dense [M,N] beside C (struct result).
+ * A norm, if any, comes after the bias, before act.
  * Global size: panels, row blocks of mb, batch
  * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
  */
 __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const float *restrict b,
 	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda, int sa,
 	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
-	int beta, int M, int N, int K, int mb, int kc)
+	int add, int M, int N, int K, int mb, int kc, NORM_ARGS)
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
 	const int z = get_global_id(2), n0 = get_global_id(0) * NR;
 	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0;
 	struct result r = { .cols = min(NR, N - n0), .other = other ? other - c : 0 };
+	const struct norm f = NORM;
 
 	a += a_off + (size_t)z * sa;
 	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
 	c += c_off + (size_t)z * sc + n0;
-	if (has_bias)
-		bias += n0;
+	bias = bias_of(f, bias, has_bias, n0, r.cols);
 	for (int k0 = 0; k0 < K; k0 += kc) {
 		const int n = min(kc, K - k0), last = k0 + n == K;
 		const int direct = !tb && r.cols == NR && ldb <= DIRECT_LDB && n >= DIRECT_K &&
@@ -51,8 +52,9 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 			panel_transpose(panel, b + k0, ldb, n, r.cols);
 		else if (!direct)
 			panel_copy(panel, b + (size_t)k0 * ldb, ldb, n, r.cols);
-		r.add = beta || k0;
-		r.bias = last && has_bias;
+		r.add = add || k0;
+		r.norm = last && f.gamma;
+		r.bias = last && (has_bias || f.gamma);
 		r.act = last ? act : ACT_NONE;
 		for (int m = m0; m < m1; m += MR) {
 			__global const float *row[MR];
@@ -77,12 +79,13 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
  */
 __kernel CG_SINGLE void gemm_row(__global const float *restrict a, __global const float *restrict b,
 	__global float *restrict c, __global const float *restrict bias, __global float *other,
-	int a_off, int b_off, int ldb, int c_off, int has_bias, int act, int beta, int N, int K,
-	int cols)
+	int a_off, int b_off, int ldb, int c_off, int has_bias, int act, int add, int N, int K,
+	int cols, NORM_ARGS)
 {
 	vfloat sum[ROW_COLS / CG_VW];
 	const int n0 = get_global_id(0) * cols, n = min(cols, N - n0), full = n / CG_VW * CG_VW;
 	const struct result r = { .act = act, .other = other ? other - c : 0 };
+	const struct norm f = NORM;
 
 	a += a_off;
 	b += b_off + n0;
@@ -112,10 +115,15 @@ __kernel CG_SINGLE void gemm_row(__global const float *restrict a, __global cons
 	for (int j = 0; j < n; j += CG_VW) {
 		vfloat s = sum[j / CG_VW];
 
-		if (beta)
+		if (add)
 			s += cg_load(c + j, n - j);
 		if (has_bias)
 			s += cg_load(bias + n0 + j, n - j);
+		if (f.gamma) {
+			const vfloat factor = norm_factor(f, n0 + j, n - j);
+
+			s = s * factor + norm_summand(f, (vfloat)0.f, factor, n0 + j, n - j);
+		}
 		cg_store(finish(s, c + j, n - j, r), c + j, n - j);
 	}
 }

@@ -67,6 +67,13 @@ __attribute__((noinline)) static void AT(TILE)(const SPACE float *const *a, cons
 		UNROLL for (int i = 0; i < MR; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] += VLOAD(0, c[i] + j * CG_VW);
+	if (r->norm)
+		UNROLL for (int j = 0; j < NV; j++) {
+			const vfloat v = VLOAD(0, bias - NR + j * CG_VW);
+
+			UNROLL for (int i = 0; i < MR; i++)
+				t[i][j] *= v;
+		}
 	if (r->bias)
 		UNROLL for (int j = 0; j < NV; j++) {
 			const vfloat v = VLOAD(0, bias + j * CG_VW);

@@ -205,7 +205,7 @@ __attribute__((noinline)) static void product(const __local float *v, int ldv,
 			VSTORE(t[i][j], 0, o + i * NR + j * CG_VW);
 }
 
-/* y = act(A' o A + bias) at the tile p, `cols` columns of which y is the first; o[p·step]. */
+/* y = act(norm(A' o A + bias)) at the tile p, `cols` columns of which y is the first; o[p·step]. */
 static void tile_out(const __local float *o, int step, __global float *y,
 	__global const float *bias, int cols, struct place p, struct tiles f, struct result r)
 {
@@ -217,6 +217,7 @@ static void tile_out(const __local float *o, int step, __global float *y,
 		vfloat d[SIDE], half_[OUT * SIDE], whole[OUT * OUT];
 		const int n = cols - c;
 		const vfloat b = r.bias ? cg_load(bias + c, n) : (vfloat)0.f;
+		const vfloat a = r.norm ? VLOAD(0, bias - NR + c) : (vfloat)1.f;
 
 		UNROLL for (int l = 0; l < SIDE; l++) {
 			UNROLL for (int h = 0; h < SIDE; h++)
@@ -228,7 +229,7 @@ static void tile_out(const __local float *o, int step, __global float *y,
 		if (n >= CG_VW && r.act <= ACT_RELU) {
 			UNROLL for (int h = 0; h < OUT; h++)
 				UNROLL for (int l = 0; l < OUT; l++) {
-					const vfloat v = whole[h * OUT + l] + b;
+					const vfloat v = whole[h * OUT + l] * a + b;
 
 					if (h < rows && l < lines)
 						VSTORE(select(v, (vfloat)floor, v < floor), 0,
@@ -241,14 +242,14 @@ static void tile_out(const __local float *o, int step, __global float *y,
 				copy[i] = whole[i];
 			for (int h = 0; h < rows; h++)
 				for (int l = 0; l < lines; l++)
-					cg_store(activate(copy[h * OUT + l] + b, r.act),
+					cg_store(activate(copy[h * OUT + l] * a + b, r.act),
 						to + (h * f.Q + l) * f.M + c, n);
 		}
 	}
 }
 
 /*
- * y[B,P,Q,M] = act(conv(x, w) + bias) from x [B,H,W,C] and u (winograd_filter). An item does
+ * y[B,P,Q,M] = act(norm(conv(x, w) + bias)) from x [B,H,W,C] and u (winograd_filter). An item does
  * `block` tiles, a multiple of MR, of `all`. Its memory: v [POINTS][block][ldv] and
  * o [POINTS][block][NR].
  * Global size: blocks.
@@ -256,10 +257,12 @@ static void tile_out(const __local float *o, int step, __global float *y,
 __kernel CG_SINGLE void winograd(__global const float *restrict x, __global const float *restrict u,
 	__global float *restrict y, __global const float *restrict bias,
 	__local float *restrict memory, int has_bias, int act, int H, int W, int C, int P, int Q,
-	int M, int pad_h, int pad_w, int down, int across, int all, int block, int ldv)
+	int M, int pad_h, int pad_w, int down, int across, int all, int block, int ldv,
+	NORM_ARGS)
 {
 	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
-	const struct result r = { .bias = has_bias, .act = act };
+	const struct norm norm = NORM;
+	const struct result r = { .norm = gamma != 0, .bias = has_bias || gamma, .act = act };
 	const int t0 = get_global_id(0) * block, n = min(block, all - t0);
 	const int panels = (M + NR - 1) / NR, rows = (n + MR - 1) / MR * MR;
 	const int step_v = block * ldv + CG_VW, step_o = block * NR + CG_VW;
@@ -270,7 +273,8 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 		tile_in(x, C, v + t * ldv, step_v, place_of(min(t0 + t, all - 1), f), f);
 	}
 	for (int panel = 0; panel < panels; panel++) {
-		const int n0 = panel * NR;
+		const int n0 = panel * NR, cols = min(NR, M - n0);
+		__global const float *b = bias_of(norm, bias, has_bias, n0, cols);
 
 		for (int i = 0; i < POINTS; i++, u += C * NR)
 			for (int t = 0; t < rows; t += MR)
@@ -281,7 +285,7 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 			const struct place next = place_of(min(t0 + t + AHEAD, all - 1), f);
 
 			fetch(y + first_of_y(next, f) + n0, OUT, Q, M, NR);
-			tile_out(o + t * NR, step_o, y + n0, bias + n0, min(NR, M - n0),
+			tile_out(o + t * NR, step_o, y + n0, b, cols,
 				place_of(t0 + t, f), f, r);
 		}
 	}

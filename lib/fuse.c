@@ -15,13 +15,16 @@ static const struct rewrite {
 	const char *name, *producer, *consumer;
 } table[] = { /* producers take what their consumer does */
 	{ "conv-bias", "conv2d", "bias" },
+	{ "conv-norm", "conv2d", "bn_apply" },
 	{ "conv-relu", "conv2d", "relu" },
+	{ "conv-add", "conv2d", "add" },
 	{ "matmul-bias", "matmul", "bias" },
 	{ "matmul-relu", "matmul", "relu" },
 	{ "matmul-gelu", "matmul", "gelu" },
 	{ "matmul-gelu-tanh", "matmul", "gelu_tanh" },
 	{ "matmul-add", "matmul", "add" },
 	{ "matmul-mul", "matmul_grad", "mul" },
+	{ "norm-frozen", "bn_frozen_stats", "bn_apply" },
 	{ "norm-relu", "bn_apply", "relu" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad_input" },

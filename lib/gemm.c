@@ -261,7 +261,8 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum 
 
 	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
 		cg__range_3d((size_t)panels, (size_t)up(g->M, down), (size_t)g->batch, 1, 1, 1),
-		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)));
+		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
+		CG__NORM_ARGS(e, g->norm, panels * up(g->M, down) * g->batch, t.cols));
 }
 
 /* One row: about four items a unit, of 64 columns or more. */
@@ -274,7 +275,7 @@ static cg_status emit_cpu_row(struct cg__emit *e, const struct cg__gemm *g, enum
 	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_row", cg__range_1d((size_t)up(g->N, cols), 1),
 		IN(g->a), IN(g->b), arg_c(g), IN(g->bias), operand(g), INT(g->a_offset),
 		INT(g->b_offset), INT(g->ldb), INT(g->c_offset), INT(g->bias != NULL), INT(g->act),
-		INT(g->beta != 0), INT(g->N), INT(g->K), INT(cols));
+		INT(g->beta != 0), INT(g->N), INT(g->K), INT(cols), CG__NORM_ARGS(e, g->norm, 0, 0));
 }
 
 static cg_status emit_cpu_plain(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
@@ -410,7 +411,7 @@ static int choose(struct cg__emit *e, const struct cg__gemm *g)
 	snprintf(key, sizeof(key), "gemm%s%s M%lld N%lld K%lld lda%lld ldb%lld batch%lld%s%s",
 		g->trans_a ? " a'" : "", g->trans_b ? " b'" : "", (long long)g->M, (long long)g->N,
 		(long long)g->K, (long long)g->lda, (long long)g->ldb, (long long)g->batch,
-		g->bias || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "");
+		g->bias || g->norm.gamma || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "");
 	return cg__choose(e, key, ways, either ? 4 : 3, ctx->tune.clblast ? CLBLAST : USUAL);
 }
 

@@ -17,7 +17,17 @@ enum cg__act {
 	CG__ACT_MUL
 };
 
-/* C[M,N] = act(op(A) op(B) + bias) (+ C if beta is 1), row-major, for each of `batch` products
+/* A frozen batch norm of each column: gamma (c - mean) / sqrt(var + eps) + beta, [N] each. */
+struct cg__norm {
+	const cg_tensor *mean, *var, *gamma, *beta; /* all NULL: none */
+	float eps;
+};
+/* Arguments of a CPU kernel (NORM_ARGS of tile_cpu.cl); `items` work-items of `cols` columns. */
+#define CG__NORM_ARGS(e, n, items, cols) \
+	IN((n).mean), IN((n).var), IN((n).gamma), IN((n).beta), FLT((n).eps), \
+		OUT((n).gamma ? cg__temp((e), CG_FLOAT32, (items) * 2 * (cols)) : NULL)
+
+/* C[M,N] = act(norm(op(A) op(B) + bias)) (+ C if beta is 1), row-major, for each of `batch` products
  * (0 means 1). op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is
  * [K,N]: B is [K,N], or with trans_b [N,K]. Offsets and strides in elements; ld 0 means dense.
  * beta 0 never reads C. */
@@ -26,6 +36,7 @@ struct cg__gemm {
 	bool trans_a, trans_b;
 	const cg_tensor *a, *b, *c;
 	const cg_tensor *bias; /* [N] or NULL */
+	struct cg__norm norm; /* as `other`, and not with sums */
 	enum cg__act act;
 	const cg_tensor *other; /* [M,N]: operand of ADD, MUL; GELU: gets the derivative, or NULL */
 	const cg_tensor *sums; /* with trans_a, where operands are: [N] gets the sums of B's columns */
@@ -36,7 +47,7 @@ struct cg__gemm {
 };
 
 cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g);
-/* Whether products of this context know `other`. C is then dense, and A not transposed. */
+/* Whether products of this context know `other` and `norm`. C is then dense, and A not transposed. */
 bool cg__gemm_takes_operands(const cg_ctx *ctx);
 
 /* CPU family: the register tile (tile_cpu.cl) for results of N columns, and how to build it. */

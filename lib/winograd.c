@@ -139,6 +139,7 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 	const struct cut k = cut(e, f);
 	char text[64];
 	const char *options = options_of(f, k.s, k.t, text);
+	const int64_t items = up(k.tiles, k.block);
 	cg_tensor *u = cg__temp(e, CG_FLOAT32, k.s.points * k.panels * f->C * k.t.cols);
 
 	if (u == NULL)
@@ -147,11 +148,11 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 		cg__range_2d((size_t)k.panels, (size_t)up(f->C, DEPTH), 1, 1), IN(f->w), OUT(u),
 		INT(f->transposed), INT(f->C), INT(f->M)));
 	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd",
-		cg__range_1d((size_t)up(k.tiles, k.block), 1), IN(f->x), IN(u), OUT(f->y),
+		cg__range_1d((size_t)items, 1), IN(f->x), IN(u), OUT(f->y),
 		IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL), INT(f->act), INT(f->H),
 		INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top),
 		INT(f->pad_left), INT(k.s.down), INT(k.s.across), INT(k.tiles), INT(k.block),
-		INT(k.ldv)));
+		INT(k.ldv), CG__NORM_ARGS(e, f->norm, items, k.t.cols)));
 	count_flops(e, f);
 	return CG_OK;
 }

@@ -4,12 +4,13 @@
 
 #include "gemm.h"
 
-/* y[B,P,Q,M] = act(conv(x[B,H,W,C], w) + bias), window `side` squared, w [side,side,C,M]; P and Q
+/* y[B,P,Q,M] = act(norm(conv(x[B,H,W,C], w) + bias)), window `side` squared, w [side,side,C,M]; P and Q
  * may be any: what is outside x is zero. With `transposed` w is [side,side,M,C] and turned by half
  * a circle: x is dy, y is dx, and pads are side - 1 - pad. */
 struct cg__winograd {
 	const cg_tensor *x, *w, *y;
 	const cg_tensor *bias; /* [M] or NULL */
+	struct cg__norm norm;
 	enum cg__act act;
 	bool transposed;
 	int64_t B, H, W, C, P, Q, M;

@@ -206,7 +206,7 @@ static bool worse(double e, double worst)
 /* y and mag of the reference at x + step v; the caller frees both. */
 static struct ref reference(struct run *r, double step, int only, int64_t element)
 {
-	struct ref in[OPTEST_INPUTS], y = { 0 };
+	struct ref in[OPTEST_INPUTS] = { { 0 } }, y = { 0 };
 
 	for (int i = 0; i < r->inputs; i++) {
 		const struct op_input *spec = &r->c->in[i];

@@ -38,7 +38,7 @@
 #include "ref.h"
 #include "values.h"
 
-enum { OPTEST_INPUTS = 6 };
+enum { OPTEST_INPUTS = 7 };
 
 enum linear {
 	NOT_LINEAR,

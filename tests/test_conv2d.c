@@ -2,8 +2,14 @@
  * Convolutions: every path of either family, values and gradients, at sizes around the edges of
  * tiles. The inputs are linear each, so gradients are checked as adjoints too.
  */
+#include <math.h>
+
+#include "op.h"
+#undef IN /* of launches; values.h has that of tests */
 #include "optest.h"
 #include "tap.h"
+
+#define NORM_EPS .3f
 
 static cg_tensor *conv2d(cg_tensor *const *in, const void *config)
 {
@@ -29,6 +35,48 @@ static void ref_bias_relu(const void *config, const struct ref *in, struct ref *
 	}
 }
 
+/* in: x, w, gamma, beta, running mean, running variance, and perhaps a bias */
+static cg_tensor *conv2d_norm_relu(cg_tensor *const *in, const void *config)
+{
+	cg_tensor *y = cg_conv2d_ex(in[0], in[1], config);
+
+	if (in[6])
+		y = cg_bias(y, in[6]);
+	return cg_relu(cg_batch_norm(
+		y, in[2], in[3], in[4]->array, in[5]->array, NORM_EPS, .9f, true));
+}
+
+static void ref_norm_relu(const void *config, const struct ref *in, struct ref *y)
+{
+	ref_conv2d(config, in, y);
+	for (int64_t i = 0; i < y->count; i++) {
+		const int64_t c = i % in[2].count;
+		const double b = in[6].v ? in[6].v[c] : 0, mean = in[4].v[c];
+		const double factor = in[2].v[c] / sqrt(in[5].v[c] + (double)NORM_EPS);
+
+		y->v[i] = (y->v[i] + b - mean) * factor + in[3].v[c];
+		y->mag[i] = (y->mag[i] + fabs(b) + fabs(mean)) * fabs(factor) + fabs(in[3].v[c]);
+		if (y->v[i] < 0)
+			y->v[i] = 0;
+	}
+}
+
+static cg_tensor *conv2d_residual(cg_tensor *const *in, const void *config)
+{
+	return cg_add(in[3], cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2]));
+}
+
+static void ref_residual(const void *config, const struct ref *in, struct ref *y)
+{
+	ref_conv2d(config, in, y);
+	for (int64_t i = 0; i < y->count; i++) {
+		const double b = in[2].v[i % in[2].count];
+
+		y->v[i] += b + in[3].v[i];
+		y->mag[i] += fabs(b) + fabs(in[3].v[i]);
+	}
+}
+
 #define CONFIG(...) \
 	&(cg_conv_config) \
 	{ \
@@ -37,6 +85,10 @@ static void ref_bias_relu(const void *config, const struct ref *in, struct ref *
 #define STRIDE(s) .stride_h = (s), .stride_w = (s)
 #define PAD(p) .pad_top = (p), .pad_left = (p), .pad_bottom = (p), .pad_right = (p)
 #define CONV(config) conv2d, ref_conv2d, config
+/* The gradients of gamma and beta need what comes before the norm, so that it is fused in the graph without gradients
+ * only; in frozen ones it is in both. */
+#define NORM(M) IN(M), IN(M), FIXED(NORMAL, M), FIXED(POSITIVE, M)
+#define FROZEN(M) FIXED(NORMAL, M), FIXED(NORMAL, M), FIXED(NORMAL, M), FIXED(POSITIVE, M)
 #define X(...) IN(__VA_ARGS__)
 #define W(...) IN(__VA_ARGS__)
 
@@ -111,6 +163,28 @@ static const struct op_case cases[] = {
 	{ "conv2d 3x3, 2 groups, with bias and relu", conv2d_bias_relu, ref_bias_relu,
 		CONFIG(PAD(1), .groups = 2), .in = { X(2, 5, 6, 8), W(3, 3, 4, 6), IN(6) },
 		.K = 60 },
+	{ "conv2d 3x3 with norm and relu", conv2d_norm_relu, ref_norm_relu, CONFIG(PAD(1)),
+		.in = { X(2, 5, 6, 17), W(3, 3, 17, 70), NORM(70) }, .K = 630 },
+	{ "conv2d 3x3, channels in pieces, with bias, norm and relu", conv2d_norm_relu,
+		ref_norm_relu, CONFIG(PAD(1)),
+		.in = { X(1, 4, 3, 600), W(3, 3, 600, 130), FROZEN(130), IN(130) }, .K = 5400 },
+	{ "conv2d 3x3 stem with bias, norm and relu", conv2d_norm_relu, ref_norm_relu,
+		CONFIG(PAD(1)), .in = { X(2, 5, 6, 1), W(3, 3, 1, 97), FROZEN(97), IN(97) },
+		.K = 300 },
+	{ "conv2d 1x1 with bias, norm and relu", conv2d_norm_relu, ref_norm_relu, CONFIG(0),
+		.in = { X(2, 5, 6, 9), W(1, 1, 9, 100), FROZEN(100), IN(100) }, .K = 60 },
+	{ "conv2d 1x1, 800 channels, with norm and relu", conv2d_norm_relu, ref_norm_relu,
+		CONFIG(0), .in = { X(2, 3, 5, 800), W(1, 1, 800, 64), NORM(64) }, .K = 800 },
+	{ "conv2d 1x1 of a pixel, with bias, norm and relu", conv2d_norm_relu, ref_norm_relu,
+		CONFIG(0), .in = { X(1, 1, 1, 33), W(1, 1, 33, 90), FROZEN(90), IN(90) },
+		.K = 90 },
+	{ "conv2d 3x3, 2 groups, with norm and relu", conv2d_norm_relu, ref_norm_relu,
+		CONFIG(PAD(1), .groups = 2), .in = { X(2, 5, 6, 8), W(3, 3, 4, 6), FROZEN(6) },
+		.K = 60 },
+	{ "conv2d 1x1 with bias and a sum", conv2d_residual, ref_residual, CONFIG(0),
+		.in = { X(2, 3, 5, 17), W(1, 1, 17, 70), IN(70), IN(2, 3, 5, 70) }, .K = 70 },
+	{ "conv2d 3x3 with bias and a sum", conv2d_residual, ref_residual, CONFIG(PAD(1)),
+		.in = { X(2, 3, 5, 7), W(3, 3, 7, 9), IN(9), IN(2, 3, 5, 9) }, .K = 81 },
 };
 
 int main(void)

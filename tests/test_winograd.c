@@ -10,13 +10,18 @@
  * where there is padding, because at a corner a window has 4 of its 9 taps inside, but the tile's
  * error.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctx.h"
+#include "op.h"
+#undef IN /* of launches; values.h has that of tests */
 #include "optest.h"
 #include "tap.h"
+
+#define NORM_EPS .3f
 
 static cg_tensor *conv2d(cg_tensor *const *in, const void *config)
 {
@@ -38,6 +43,25 @@ static void ref_bias_relu(const void *config, const struct ref *in, struct ref *
 		y->mag[i] += b < 0 ? -b : b;
 		if (y->v[i] < 0)
 			y->v[i] = 0;
+	}
+}
+
+/* in: x, w, gamma, beta, running mean, running variance */
+static cg_tensor *conv2d_norm(cg_tensor *const *in, const void *config)
+{
+	return cg_batch_norm(cg_conv2d_ex(in[0], in[1], config), in[2], in[3], in[4]->array,
+		in[5]->array, NORM_EPS, .9f, true);
+}
+
+static void ref_norm(const void *config, const struct ref *in, struct ref *y)
+{
+	ref_conv2d(config, in, y);
+	for (int64_t i = 0; i < y->count; i++) {
+		const int64_t c = i % in[2].count;
+		const double factor = in[2].v[c] / sqrt(in[5].v[c] + (double)NORM_EPS);
+
+		y->v[i] = (y->v[i] - in[4].v[c]) * factor + in[3].v[c];
+		y->mag[i] = (y->mag[i] + fabs(in[4].v[c])) * fabs(factor) + fabs(in[3].v[c]);
 	}
 }
 
@@ -76,6 +100,12 @@ static const struct op_case cases[] = {
 		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 70), IN(70) }, .K = 630, .c = 9 },
 	{ "winograd 5x5 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(2)),
 		.in = { IN(2, 5, 6, 17), IN(5, 5, 17, 20), IN(20) }, .K = 500, .c = 9 },
+	{ "winograd 3x3 with norm", conv2d_norm, ref_norm, CONFIG(PAD(1)),
+		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 140), FIXED(NORMAL, 140), FIXED(NORMAL, 140),
+			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1260, .c = 9 },
+	{ "winograd 3x3 with norm, many items", conv2d_norm, ref_norm, CONFIG(PAD(1)),
+		.in = { IN(3, 41, 39, 8), IN(3, 3, 8, 9), FIXED(NORMAL, 9), FIXED(NORMAL, 9),
+			FIXED(NORMAL, 9), FIXED(POSITIVE, 9) }, .K = 81, .c = 12 },
 };
 
 /* The kernels of a 3x3 convolution with its gradients on 8x11x11x32, as the plan is dumped. */

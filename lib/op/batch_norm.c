@@ -2,7 +2,7 @@
  * Batch normalisation over all but the last dimension; x is n rows of C channels.
  *
  *	stats = bn_stats(x) or bn_frozen_stats(running)		[3,C]: mean, 1/sqrt(var + eps), var
- *	y = bn_apply(x, stats, gamma, beta)			may take a relu along
+ *	y = bn_apply(x, stats, gamma, beta)			may take a relu along, or frozen statistics
  *	bn_update(running, stats)				an effect of training steps
  *
  * bn_apply knows the gradient of the whole, so none flows through stats:
@@ -147,9 +147,24 @@ static const struct cg_op stats_op = { .name = "bn_stats", .emit = stats_emit };
 static const struct cg__attr_entry frozen_stats_attrs[] = { CG__ATTR("eps", struct norm, eps),
 	{ .name = NULL } };
 
-static const struct cg_op frozen_stats_op = {
-	.name = "bn_frozen_stats", .emit = frozen_stats_emit, .attrs = frozen_stats_attrs
-};
+static const struct cg_op apply_op;
+
+/* The norm itself makes what it needs of the running mean and variance. */
+static bool frozen_absorb(cg_tensor *stats, const cg_tensor *y)
+{
+	cg_tensor *const src[] = { y->src[0], stats->src[0], stats->src[1], y->src[2], y->src[3] };
+
+	stats->op = &apply_op;
+	stats->nsrc = 5;
+	memcpy(stats->src, src, sizeof(src));
+	memcpy(stats->attr, y->attr, sizeof(stats->attr));
+	return true;
+}
+
+static const struct cg_op frozen_stats_op = { .name = "bn_frozen_stats",
+	.emit = frozen_stats_emit,
+	.absorb = frozen_absorb,
+	.attrs = frozen_stats_attrs };
 
 static cg_tensor *statistics(cg_tensor *x, cg_tensor *mean, cg_tensor *var, const struct norm *f)
 {
@@ -284,15 +299,18 @@ static void apply_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 
 /* ---- the operation ----------------------------------------------------------------------- */
 
+/* src: x, stats or running mean and variance, gamma, beta */
 static cg_status apply_emit(struct cg__emit *e, const cg_tensor *y)
 {
 	const struct norm *f = cg__attr(y);
+	const bool running = y->nsrc > 4;
 	struct cg__range r;
 	struct cut k = for_elements(e, y, &r);
 	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 2 * k.W : 1);
 
 	return CG__LAUNCH(e, "batch_norm", NULL, "bn_apply", r, IN(y->src[0]), IN(y->src[1]),
-		IN(y->src[2]), IN(y->src[3]), OUT(y), OUT(table), CUT(k), INT(k.C), INT(f->relu));
+		IN(running ? y->src[2] : NULL), IN(y->src[2 + running]), IN(y->src[3 + running]),
+		OUT(y), OUT(table), CUT(k), INT(k.C), INT(f->relu), FLT(f->eps));
 }
 
 static bool apply_absorb(cg_tensor *y, const cg_tensor *consumer)

@@ -8,6 +8,23 @@
 
 #include <string.h>
 
+/* ---- what fusion added --------------------------------------------------------------- */
+
+struct cg__norm cg__conv_norm(const cg_tensor *y)
+{
+	const struct cg__conv *a = cg__attr(y);
+	cg_tensor *const *s = y->src + 2 + a->bias;
+
+	return a->norm ? (struct cg__norm){ s[0], s[1], s[2], s[3], a->eps } : (struct cg__norm){ 0 };
+}
+
+static const cg_tensor *summand(const cg_tensor *y)
+{
+	const struct cg__conv *a = cg__attr(y);
+
+	return a->act == CG__ACT_ADD ? y->src[y->nsrc - 1] : NULL;
+}
+
 static bool is_pointwise(const struct cg__conv *a)
 {
 	const cg_conv_config *c = &a->c;
@@ -25,25 +42,22 @@ static bool is_square(const struct cg__conv *a)
 
 static struct cg__winograd winograd_forward(const struct cg__conv *a, const cg_tensor *y)
 {
-	return (struct cg__winograd){ y->src[0], y->src[1], y, y->nsrc > 2 ? y->src[2] : NULL,
+	return (struct cg__winograd){ y->src[0], y->src[1], y, cg__conv_bias(y), cg__conv_norm(y),
 		a->act, false, a->B, a->H, a->W, a->C, a->P, a->Q, a->M, a->R, a->c.pad_top,
 		a->c.pad_left };
 }
 
 static struct cg__winograd winograd_dx(const struct cg__conv *a, const cg_tensor *dx)
 {
-	return (struct cg__winograd){ dx->src[0], dx->src[1], dx, NULL, CG__ACT_NONE, true, a->B,
+	return (struct cg__winograd){ dx->src[0], dx->src[1], dx, NULL, { 0 }, CG__ACT_NONE, true, a->B,
 		a->P, a->Q, a->M, a->H, a->W, a->C, a->R, a->R - 1 - a->c.pad_top,
 		a->S - 1 - a->c.pad_left };
 }
 
 static struct cg__winograd winograd_dw(const struct cg__conv *a, const cg_tensor *dw)
 {
-	struct cg__winograd f = winograd_forward(a, dw);
-
-	f.bias = NULL;
-	f.act = CG__ACT_NONE;
-	return f;
+	return (struct cg__winograd){ dw->src[0], dw->src[1], dw, NULL, { 0 }, CG__ACT_NONE, false,
+		a->B, a->H, a->W, a->C, a->P, a->Q, a->M, a->R, a->c.pad_top, a->c.pad_left };
 }
 
 /* ---- emit ------------------------------------------------------------------------------- */
@@ -61,8 +75,10 @@ static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 				.a = y->src[0],
 				.b = y->src[1],
 				.c = y,
-				.bias = y->nsrc > 2 ? y->src[2] : NULL,
-				.act = a->act });
+				.bias = cg__conv_bias(y),
+				.norm = cg__conv_norm(y),
+				.act = a->act,
+				.other = summand(y) });
 	if (is_square(a) && cg__winograd_suits(e, &f))
 		return cg__winograd(e, &f);
 	return cg__is_cpu(e) ? cg__conv_cpu(e, y) : cg__conv_gpu(e, y);
@@ -123,20 +139,57 @@ static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 			&dw_op, w, CG__SRC(x, dy), cg__attr(y), sizeof(struct cg__conv));
 }
 
-/* Takes a bias first, then relu; not with groups, whose products see only some of the channels. */
+static bool absorb_bias(cg_tensor *y, struct cg__conv *a, const cg_tensor *bias)
+{
+	if (a->bias || a->norm || bias->src[0]->id != y->id || bias->src[1]->ndim != 1)
+		return false;
+	a->bias = true;
+	y->src[y->nsrc++] = bias->src[1];
+	return true;
+}
+
+/* Of a norm of running statistics, which another node may still use as well. */
+static bool absorb_norm(cg_tensor *y, struct cg__conv *a, const cg_tensor *norm)
+{
+	const cg_tensor *stats = norm->src[1];
+
+	if (a->norm || norm->src[0]->id != y->id || strcmp(stats->op->name, "bn_frozen_stats") != 0 ||
+		!cg__gemm_takes_operands(cg__ctx(y)))
+		return false;
+	a->norm = true;
+	a->eps = (float)cg_tensor_attr(stats, "eps");
+	y->src[y->nsrc++] = stats->src[0];
+	y->src[y->nsrc++] = stats->src[1];
+	y->src[y->nsrc++] = norm->src[2];
+	y->src[y->nsrc++] = norm->src[3];
+	return true;
+}
+
+/* The other operand of a sum, where the convolution is one product. */
+static bool absorb_add(cg_tensor *y, struct cg__conv *a, const cg_tensor *sum)
+{
+	if (!is_pointwise(a) || !cg__gemm_takes_operands(cg__ctx(y)))
+		return false;
+	a->act = CG__ACT_ADD;
+	y->src[y->nsrc++] = sum->src[sum->src[0]->id == y->id];
+	return true;
+}
+
+/* Takes a bias first, a norm, then relu or a sum; not with groups, whose products see only some of the channels. */
 static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 {
 	struct cg__conv *a = (struct cg__conv *)y->attr;
+	const char *name = consumer->op->name;
 
 	if (a->act != CG__ACT_NONE || a->c.groups != 1)
 		return false;
-	if (strcmp(consumer->op->name, "bias") == 0) {
-		if (y->nsrc > 2 || consumer->src[1]->ndim != 1)
-			return false;
-		y->src[y->nsrc++] = consumer->src[1];
-		return true;
-	}
-	if (strcmp(consumer->op->name, "relu") != 0)
+	if (strcmp(name, "bias") == 0)
+		return absorb_bias(y, a, consumer);
+	if (strcmp(name, "bn_apply") == 0)
+		return absorb_norm(y, a, consumer);
+	if (strcmp(name, "add") == 0)
+		return absorb_add(y, a, consumer);
+	if (strcmp(name, "relu") != 0)
 		return false;
 	a->act = CG__ACT_RELU;
 	return true;

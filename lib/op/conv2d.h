@@ -4,11 +4,21 @@
 
 #include "../gemm.h"
 
+/* y's sources: x, w, then what fusion added, where it did: bias; mean, var, gamma, beta; what is added */
 struct cg__conv {
 	cg_conv_config c; /* complete: no 0 for 1 */
 	enum cg__act act;
 	int64_t B, H, W, C, P, Q, M, R, S; /* C and M of all groups */
+	float eps; /* of the norm */
+	bool bias, norm;
 };
+
+static inline const cg_tensor *cg__conv_bias(const cg_tensor *y)
+{
+	return ((const struct cg__conv *)cg__attr(y))->bias ? y->src[2] : NULL;
+}
+
+struct cg__norm cg__conv_norm(const cg_tensor *y);
 
 /* y, dx or dw of a convolution that is no plain product. */
 cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y);

@@ -46,20 +46,23 @@ static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const
 	const struct cg__tile t = cg__tile_of(e, p.M);
 	const int64_t pixels = a->B * a->P * a->Q, panels = up(p.M, t.cols),
 		      block = cg__tile_block(e, t, pixels, panels);
-	const cg_tensor *x = y->src[0], *w = y->src[1], *bias = y->nsrc > 2 ? y->src[2] : NULL;
-	const struct cg__range r = cg__range_2d((size_t)up(pixels, block), (size_t)panels, 1, 1);
+	const cg_tensor *x = y->src[0], *w = y->src[1], *bias = cg__conv_bias(y);
+	const struct cg__norm norm = cg__conv_norm(y);
+	const int64_t blocks = up(pixels, block);
+	const struct cg__range r = cg__range_2d((size_t)blocks, (size_t)panels, 1, 1);
 
 	if (zero == NULL)
 		return CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_few", r, IN(x), IN(w),
 			arg_part(a, y), IN(bias), INT(p.x), INT(a->C), INT(p.w), INT(a->M),
 			INT(p.y), INT(a->M), INT(bias != NULL), INT(a->act), INT(a->B), INT(a->H),
 			INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M), WINDOW(a),
-			INT(cg__count(x)), INT(block));
+			INT(cg__count(x)), INT(block),
+			CG__NORM_ARGS(e, norm, blocks * panels, t.cols));
 	return CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d", r, IN(x), IN(w), arg_part(a, y),
 		IN(bias), IN(zero), INT(p.x), INT(a->C), INT(p.w), INT(a->M), INT(p.y), INT(a->M),
 		INT(0), INT(bias != NULL), INT(a->act), INT(a->B), INT(a->H), INT(a->W), INT(p.C),
 		INT(a->P), INT(a->Q), INT(p.M), WINDOW(a), INT(by_image(a->B, a->P * a->Q)),
-		INT(block));
+		INT(block), CG__NORM_ARGS(e, norm, blocks * panels, t.cols));
 }
 
 cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y)
@@ -95,7 +98,8 @@ static cg_status cpu_dx(struct cg__emit *e, const struct cg__conv *a, const cg_t
 		IN(dx->src[0]), IN(dx->src[1]), arg_part(a, dx), IN(NULL), IN(zero), INT(p.y),
 		INT(a->M), INT(p.w), INT(a->M), INT(p.x), INT(a->C), INT(1), INT(0),
 		INT(CG__ACT_NONE), INT(a->B), INT(a->P), INT(a->Q), INT(p.M), INT(a->H), INT(a->W),
-		INT(p.C), WINDOW(a), INT(by_image(a->B, pixels)), INT(block)));
+		INT(p.C), WINDOW(a), INT(by_image(a->B, pixels)), INT(block),
+		CG__NORM_ARGS(e, (struct cg__norm){ 0 }, 0, 0)));
 	cg__flops(e, 2.0 * (double)(a->B * a->P * a->Q * a->R * a->S * p.C) * (double)p.M);
 	return CG_OK;
 }

@@ -66,7 +66,7 @@ static cg_status forward_piece(struct cg__emit *e, const struct cg__conv *a, con
 			.b_offset = g * N,
 			.ldc = a->M,
 			.c_offset = first * pixels * a->M + g * N,
-			.bias = a->c.groups == 1 && y->nsrc > 2 ? y->src[2] : NULL,
+			.bias = cg__conv_bias(y),
 			.act = a->act });
 }
 
