@@ -91,6 +91,7 @@ cl_sources = \
 	cl/maps.cl \
 	cl/optim.cl \
 	cl/pool.cl \
+	cl/random.cl \
 	cl/shape.cl \
 	cl/softmax.cl \
 	cl/tile_cpu.cl \
