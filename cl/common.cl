@@ -107,15 +107,15 @@ static inline cg_lanes cg_load(__global const float *p, int n)
 /* v with zeros from lane n on */
 static inline cg_lanes cg_keep(cg_lanes v, int n)
 {
+#if CG_VW == 16 && CG_CPU
+	const vint lane = (vint)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif CG_VW == 8 && CG_CPU
+	const vint lane = (vint)(0, 1, 2, 3, 4, 5, 6, 7);
+#elif CG_CPU
+	const vint lane = (vint)(0, 1, 2, 3);
+#endif
 #if CG_CPU
-	float some[CG_LANES];
-
-	if (n >= CG_LANES)
-		return v;
-	VSTORE(v, 0, some);
-	for (int i = n; i < CG_LANES; i++)
-		some[i] = 0;
-	return VLOAD(0, some);
+	return n >= CG_LANES ? v : AS_VFLOAT(AS_VINT(v) & (lane < n));
 #else
 	return v;
 #endif
@@ -167,13 +167,18 @@ static inline float cg_lane_sum(vfloat v)
 /* The highest lane; a NaN may go unseen. */
 static inline float cg_lane_max(vfloat v)
 {
-	float lane[CG_VW], highest;
+#define CG_HIGHER(a, b) ((a) > (b) ? (a) : (b))
+#if CG_VW == 16
+	const float8 v8 = CG_HIGHER(v.lo, v.hi);
+	const float4 v4 = CG_HIGHER(v8.lo, v8.hi);
+#elif CG_VW == 8
+	const float4 v4 = CG_HIGHER(v.lo, v.hi);
+#else
+	const float4 v4 = v;
+#endif
+	const float2 v2 = CG_HIGHER(v4.lo, v4.hi);
 
-	VSTORE(v, 0, lane);
-	highest = lane[0];
-	for (int i = 1; i < CG_VW; i++)
-		highest = lane[i] > highest ? lane[i] : highest;
-	return highest;
+	return CG_HIGHER(v2.x, v2.y);
 }
 #endif
 
@@ -193,6 +198,14 @@ static inline float cg_lane_max(vfloat v)
 #define CG_TASK(t, n) for (int t = (int)get_global_id(0); t < (int)(n); t += (int)get_global_size(0))
 #else
 #define CG_TASK(t, n) for (int t = (int)get_group_id(0); t < (int)(n); t += (int)get_num_groups(0))
+#endif
+
+#if CG_CPU
+/* the same for rows, neighbours for a work-item */
+#define CG_NEAR_ROWS(r, n) \
+	for (int r##_per = ((n) + (int)get_global_size(0) - 1) / (int)get_global_size(0), \
+		 r = (int)get_global_id(0) * r##_per, r##_end = min((int)(n), r + r##_per); \
+		r < r##_end; r++)
 #endif
 
 /* for each of n rows of a matrix: cg__range_rows; inside it CG_FOR or CG_MAP run along the row */

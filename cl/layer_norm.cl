@@ -15,10 +15,7 @@
 #define PART
 #define FIRST 0
 #define STEP CG_LANES
-#define EACH_ROW(r, rows) \
-	for (int per = ((rows) + (int)get_global_size(0) - 1) / (int)get_global_size(0), \
-		 r = (int)get_global_id(0) * per, end = min((rows), r + per); \
-		r < end; r++)
+#define EACH_ROW(r, rows) CG_NEAR_ROWS(r, rows)
 #define TOTAL(v) cg_lane_sum(v)
 #else
 #define SHAPE

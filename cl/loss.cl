@@ -2,89 +2,155 @@
  * Cross-entropy of logits x [B,n] with target distributions t [B,n], smoothing s and class weights
  * w [n] (null: ones):
  *
- *	t'_c = (1-s) t_c + s/n,  lse = max x + log sum_c exp(x_c - max x),
+ *	t'_c = (1-s) t_c + s/n,  lse = log sum_c exp(x_c),
  *	loss_b = sum_c w_c t'_c (lse - x_c),  y = mean over b of loss_b,
  *	dx_c = dy/B (a exp(x_c - lse) - w_c t'_c),  a = sum_c w_c t'_c.
  *
- * One row is one task. CPU family: a work-item's; GPU family: a work-group's of GROUP items, which
- * share the classes.
+ * CPU family: a work-item has neighbouring rows. What is taken from x before exp is the highest of
+ * the row's first vector, and only if the row has one that is more than ABOVE higher, the row is
+ * done again with that; so it is read once. GPU family: a row is a work-group's of GROUP items,
+ * which share the classes; the highest of the row is taken from x.
  */
 #if CG_CPU
-#define SHAPE CG_SINGLE
-#define EACH(c, n) for (int c = 0; c < (n); c += CG_LANES)
-#define PART
-#define SUM(v) cg_lane_sum(v)
-#define MAX(v) cg_lane_max(v)
-#define FIRST true
+#define ABOVE 8
+
+/* Of a row with p = exp(x - base): sums of p, w t' and w t' (x - base); the highest x. */
+struct sums {
+	vfloat p, weight, dot, most;
+};
+
+/* w t' of up to a vector of classes, zeros beyond n of them; each = s / (all classes) */
+static inline vfloat smooth(
+	__global const float *t, __global const float *w, int n, float s, float each)
+{
+	const vfloat target = (1 - s) * cg_load(t, n) + each;
+
+	return cg_keep(w ? cg_load(w, n) * target : target, n);
+}
+
+/* p goes to `out` if there is one. */
+static inline void add(struct sums *sum, __global const float *x, __global const float *t,
+	__global const float *w, __global float *out, int n, float s, float each, float base)
+{
+	const vfloat v = cg_load_or(x, n, -INFINITY), p = cg_exp(v - base);
+	const vfloat weight = smooth(t, w, n, s, each);
+
+	sum->p += p;
+	sum->weight += weight;
+	sum->most = v > sum->most ? v : sum->most;
+	if (out)
+		cg_store(p, out, n);
+	else
+		sum->dot += weight * cg_keep(v - base, n);
+}
+
+/* Sums of a row: of p, w t', w t' (x - base). The highest may hide a NaN: the others have it. */
+static inline float3 row_sums(__global const float *x, __global const float *t,
+	__global const float *w, __global float *out, int n, float s)
+{
+	const float each = s / n;
+	float highest = cg_lane_max(cg_load_or(x, n, -INFINITY)), base;
+	struct sums sum;
+
+	do {
+		int c = 0;
+
+		base = highest;
+		sum.p = sum.weight = sum.dot = 0;
+		sum.most = -INFINITY;
+		for (; c + CG_VW <= n; c += CG_VW)
+			add(&sum, x + c, t + c, w ? w + c : w, out ? out + c : out, CG_VW, s, each,
+				base);
+		if (c < n)
+			add(&sum, x + c, t + c, w ? w + c : w, out ? out + c : out, n - c, s, each,
+				base);
+		highest = cg_lane_max(sum.most);
+	} while (highest - base > ABOVE);
+	return (float3)(cg_lane_sum(sum.p), cg_lane_sum(sum.weight), cg_lane_sum(sum.dot));
+}
+
+/* loss_b of each row */
+CG_SINGLE __kernel void loss_rows(__global const float *restrict x,
+	__global const float *restrict t, __global const float *restrict w,
+	__global float *restrict loss, int B, int n, float s)
+{
+	CG_NEAR_ROWS(b, B) {
+		const float3 sum = row_sums(x + (size_t)b * n, t + (size_t)b * n, w, 0, n, s);
+
+		loss[b] = sum.y * log(sum.x) - sum.z;
+	}
+}
+
+CG_SINGLE __kernel void loss_grad(__global const float *restrict x,
+	__global const float *restrict t, __global const float *restrict w,
+	__global const float *restrict dy, __global float *restrict dx, int B, int n, float s)
+{
+	const float scale = dy[0] / B, each = s / n;
+
+	CG_NEAR_ROWS(b, B) {
+		__global const float *target = t + (size_t)b * n;
+		__global float *out = dx + (size_t)b * n;
+		const float3 sum = row_sums(x + (size_t)b * n, target, w, out, n, s);
+		const float factor = sum.y / sum.x;
+
+		for (int c = 0; c < n; c += CG_VW) {
+			const vfloat weight = smooth(target + c, w ? w + c : w, n - c, s, each);
+
+			cg_store(scale * (factor * cg_load(out + c, n - c) - weight), out + c,
+				n - c);
+		}
+	}
+}
+
+/* y = mean of loss [B]. */
+CG_SINGLE __kernel void loss_mean(
+	__global const float *restrict loss, __global float *restrict y, int B)
+{
+	CG_TASK(one, 1) {
+		vfloat sum = 0;
+
+		for (int b = 0; b < B; b += CG_VW)
+			sum += cg_load(loss + b, B - b);
+		y[0] = cg_lane_sum(sum) / B;
+	}
+}
+
 #else
 #define GROUP 64
 #define SHAPE __attribute__((reqd_work_group_size(GROUP, 1, 1)))
 #define EACH(c, n) for (int c = (int)get_local_id(0); c < (n); c += GROUP)
-#define PART __local float part[GROUP]
-#define SUM(v) cg_group_sum(part, v)
-#define MAX(v) cg_group_max(part, v)
 #define FIRST (get_local_id(0) == 0)
-#endif
 
-/* Classes c and on; zeros beyond the last one. */
-static inline cg_lanes smooth(
+/* w t' of class c */
+static inline float smooth(
 	__global const float *t, __global const float *w, int c, int n, float s)
 {
-	const cg_lanes target = (1 - s) * cg_load(t + c, n - c) + s / n;
+	const float target = (1 - s) * t[c] + s / n;
 
-	return cg_keep(w ? cg_load(w + c, n - c) * target : target, n - c);
+	return w ? w[c] * target : target;
 }
 
-static inline cg_lanes highest_of(__global const float *row, int c, int n, cg_lanes so_far)
-{
-	const cg_lanes v = cg_load_or(row + c, n - c, -INFINITY);
-
-	return v > so_far ? v : so_far;
-}
-
-static inline cg_lanes power_of(__global const float *row, int c, int n, float highest)
-{
-	return cg_keep(cg_exp(cg_load(row + c, n - c) - highest), n - c);
-}
-
-/* loss_b of each row. The highest may hide a NaN: the sum of the exponentials brings it back. */
+/* The highest may hide a NaN: the sum of the exponentials brings it back. */
 SHAPE __kernel void loss_rows(__global const float *restrict x, __global const float *restrict t,
 	__global const float *restrict w, __global float *restrict loss, int B, int n, float s)
 {
-	PART;
+	__local float part[GROUP];
+
 	CG_TASK(b, B) {
 		__global const float *row = x + (size_t)b * n, *target = t + (size_t)b * n;
-		cg_lanes most = -INFINITY, powers = 0, sum = 0;
-		float highest, lse, total;
+		float highest = -INFINITY, powers = 0, sum = 0, lse;
 
 		EACH(c, n)
-			most = highest_of(row, c, n, most);
-		highest = MAX(most);
+			highest = row[c] > highest ? row[c] : highest;
+		highest = cg_group_max(part, highest);
 		EACH(c, n)
-			powers += power_of(row, c, n, highest);
-		lse = highest + log(SUM(powers));
+			powers += cg_exp(row[c] - highest);
+		lse = highest + log(cg_group_sum(part, powers));
 		EACH(c, n)
-			sum += smooth(target, w, c, n, s) * (lse - cg_load(row + c, n - c));
-		total = SUM(sum);
+			sum += smooth(target, w, c, n, s) * (lse - row[c]);
+		sum = cg_group_sum(part, sum);
 		if (FIRST)
-			loss[b] = total;
-	}
-}
-
-/* y = mean of loss [B], by one task. */
-SHAPE __kernel void loss_mean(
-	__global const float *restrict loss, __global float *restrict y, int B)
-{
-	PART;
-	CG_TASK(one, 1) {
-		cg_lanes sum = 0;
-		float total;
-
-		EACH(b, B)
-			sum += cg_load(loss + b, B - b);
-		total = SUM(sum);
-		if (FIRST)
-			y[0] = total / B;
+			loss[b] = sum;
 	}
 }
 
@@ -92,31 +158,48 @@ SHAPE __kernel void loss_grad(__global const float *restrict x, __global const f
 	__global const float *restrict w, __global const float *restrict dy,
 	__global float *restrict dx, int B, int n, float s)
 {
-	PART;
+	__local float part[GROUP];
+	const float scale = dy[0] / B;
+
 	CG_TASK(b, B) {
 		__global const float *row = x + (size_t)b * n, *target = t + (size_t)b * n;
 		__global float *out = dx + (size_t)b * n;
-		cg_lanes most = -INFINITY, powers = 0, weights = 0;
-		float highest, factor, scale;
+		float highest = -INFINITY, powers = 0, factor = 0;
 
 		EACH(c, n) {
-			most = highest_of(row, c, n, most);
-			weights += smooth(target, w, c, n, s);
+			highest = row[c] > highest ? row[c] : highest;
+			factor += smooth(target, w, c, n, s);
 		}
-		highest = MAX(most);
+		highest = cg_group_max(part, highest);
 		EACH(c, n)
-			powers += power_of(row, c, n, highest);
-		factor = SUM(weights);
-		factor /= SUM(powers);
-		scale = dy[0] / B;
+			powers += cg_exp(row[c] - highest);
+		factor = cg_group_sum(part, factor);
+		factor /= cg_group_sum(part, powers);
 		EACH(c, n) {
-			const cg_lanes power = power_of(row, c, n, highest);
-			const cg_lanes d = factor * power - smooth(target, w, c, n, s);
+			const float power = cg_exp(row[c] - highest);
 
-			cg_store(scale * d, out + c, n - c);
+			out[c] = scale * (factor * power - smooth(target, w, c, n, s));
 		}
 	}
 }
+
+/* y = mean of loss [B], by one task. */
+SHAPE __kernel void loss_mean(
+	__global const float *restrict loss, __global float *restrict y, int B)
+{
+	__local float part[GROUP];
+
+	CG_TASK(one, 1) {
+		float sum = 0;
+
+		EACH(b, B)
+			sum += loss[b];
+		sum = cg_group_sum(part, sum);
+		if (FIRST)
+			y[0] = sum / B;
+	}
+}
+#endif
 
 static int argmax(__global const float *x, int n)
 {

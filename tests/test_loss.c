@@ -107,6 +107,74 @@ static void test_scaled(cg_ctx *ctx, int64_t B)
 	free(thrice);
 }
 
+static void softmax_of(cg_ctx *ctx, int64_t n, const float *x, float *y)
+{
+	cg_array *a = cg_array_new(ctx, "x", CG_FLOAT32, 1, &n);
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *out;
+	cg_plan *plan;
+
+	cg_array_write(a, x, (size_t)n * sizeof(float));
+	out = cg_softmax(cg_use(g, a));
+	plan = cg_plan_new(g, &out, 1);
+	if (!plan || cg_plan_run(plan) != CG_OK ||
+		cg_plan_read(plan, out, y, (size_t)n * sizeof(float)) != CG_OK)
+		ok(false, "softmax: %s", cg_error(ctx));
+	cg_plan_free(plan);
+	cg_graph_free(g);
+	cg_array_free(a);
+}
+
+/* y and dx + target of x are p; each power is as far off as its exponent's rounding makes it. */
+static int off(const float *x, int64_t n, const float *p, const float *minus, float highest)
+{
+	double sum = 0;
+	int bad = 0;
+
+	for (int64_t c = 0; c < n; c++)
+		sum += exp((double)(x[c] - highest));
+	for (int64_t c = 0; c < n; c++) {
+		double want = exp((double)(x[c] - highest)) / sum;
+		double got = (double)p[c] + (minus ? (double)minus[c] : 0);
+		double range = 16 + fabs((double)(x[c] - highest));
+
+		bad += !(fabs(got - want) <= range * 0x1p-23 * (minus ? 1 : want) + 1e-37);
+	}
+	return bad;
+}
+
+/* Two logits stand out, wherever they are in the row. */
+static void test_high(cg_ctx *ctx, int64_t n, float height)
+{
+	float *x = calloc((size_t)n, sizeof(float)), *y = calloc((size_t)n, sizeof(float));
+	float *t = calloc((size_t)n, sizeof(float)), *dx = calloc((size_t)n, sizeof(float));
+	struct optest_rng rng = { 6 };
+	int bad = 0;
+
+	t[0] = 1;
+	for (int64_t at = 1; at < n; at += 1 + n / 5) {
+		double loss, sum = 0;
+
+		for (int64_t c = 0; c < n; c++)
+			x[c] = c == at        ? height
+				: c == at + 1 ? height - 1
+					      : -(float)optest_uniform(&rng);
+		for (int64_t c = 0; c < n; c++)
+			sum += exp((double)(x[c] - height));
+		softmax_of(ctx, n, x, y);
+		bad += off(x, n, y, NULL, height);
+		loss = (double)step(ctx, 1, n, x, t, 1, dx);
+		bad += off(x, n, dx, t, height);
+		bad += !(fabs(loss - (log(sum) + (double)(height - x[0]))) <= 1e-6 * (2 + loss));
+	}
+	ok(bad == 0, "%lld logits, two of them up to %g: %d are off", (long long)n, (double)height,
+		bad);
+	free(x);
+	free(y);
+	free(t);
+	free(dx);
+}
+
 /* Ties go to the lowest index on both sides. */
 static void test_correct(cg_ctx *ctx)
 {
@@ -172,9 +240,13 @@ int main(void)
 	test_extremes(ctx);
 	test_not_finite(ctx);
 	test_scaled(ctx, 3);
+	test_high(ctx, 33, 7.9f);
+	test_high(ctx, 50, 200);
 	test_correct(ctx);
 	test_wrong(ctx);
 	if (!optest_tiny()) {
+		for (int i = 0; i < 5; i++)
+			test_high(ctx, 1000 + i, (const float[]){ 5, 7.9f, 8.5f, 60, 3e4f }[i]);
 		test_scaled(ctx, 64);
 		test_scaled(ctx, 4099);
 	}
