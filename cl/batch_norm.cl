@@ -43,6 +43,8 @@ CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *
 			const vfloat a = VLOAD(0, scale + j), b = VLOAD(0, shift + j);
 			const vfloat v = cg_load(x + at, w - j) * a + b;
 
+			CG_READS(x + at);
+			CG_WRITES(y + at);
 			cg_store(select(v, (vfloat)floor, v < floor), y + at, w - j);
 		}
 }
@@ -73,6 +75,9 @@ CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const f
 				in * scale + VLOAD(0, shift + j), relu);
 			const vfloat s = d * scale - VLOAD(0, b + j);
 
+			CG_READS(x + at);
+			CG_READS(dy + at);
+			CG_WRITES(dx + at);
 			cg_store(s - VLOAD(0, k + j) * (in - VLOAD(0, mean + j)), dx + at, w - j);
 		}
 }

@@ -35,8 +35,10 @@ static inline void join_block(float count, cg_lanes *mean, cg_lanes *m2, __globa
 {
 	cg_lanes v[BLOCK], sum = 0, squares = 0;
 
-	for (int i = 0; i < BLOCK; i++)
+	for (int i = 0; i < BLOCK; i++) {
+		CG_READS(x + i * stride);
 		sum += v[i] = cg_load(x + i * stride, CG_LANES);
+	}
 	sum *= 1.0f / BLOCK;
 	for (int i = 0; i < BLOCK; i++)
 		squares += (v[i] - sum) * (v[i] - sum);
@@ -151,6 +153,8 @@ CG_SINGLE __kernel void bn_grad_part(__global const float *dy, __global const fl
 				const vfloat d =
 					cg_through_relu(VLOAD(0, dy + at), in * a + b, relu);
 
+				CG_READS(x + at);
+				CG_READS(dy + at);
 				s += d;
 				t += d * (in - m);
 			}

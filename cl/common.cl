@@ -137,6 +137,18 @@ static inline void cg_store(cg_lanes v, __global float *p, int n)
 #endif
 }
 
+/*
+ * CPU family: what a kernel reads or writes at p, it will read or write 1.5 KB further on. By themselves, processors
+ * fetch less ahead than memory can take, above all of what is written. Only a hint, also beyond the end of an array.
+ */
+#if CG_CPU && defined(__clang__) && !defined(__SPIR__) && !defined(__SPIRV__)
+#define CG_FETCH(p, write) __builtin_prefetch((const void *)(size_t)((p) + 384), write, 3)
+#else
+#define CG_FETCH(p, write)
+#endif
+#define CG_READS(p) CG_FETCH(p, 0)
+#define CG_WRITES(p) CG_FETCH(p, 1)
+
 /* The gradient before a relu that gave y, if there was one: dy where y > 0. */
 static inline cg_lanes cg_through_relu(cg_lanes dy, cg_lanes y, int relu)
 {

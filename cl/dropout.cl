@@ -32,6 +32,8 @@ CG_SINGLE __kernel void dropout(__global const float *x, __global const uint *rn
 				const int at = start + 16 * k;
 				const float16 v = *(__global const anywhere *)(x + at) * scale;
 
+				CG_READS(x + at);
+				CG_WRITES(y + at);
 				*(__global anywhere *)(y + at) =
 					select((float16)0, v, as_int16(DRAW(word, k) < bound));
 			}

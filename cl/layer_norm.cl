@@ -37,6 +37,8 @@ static inline cg_lanes row_sum(__global const float *x, int D)
 	vfloat a = 0, b = 0, c = 0;
 
 	for (; j + 4 * CG_VW <= D; j += 4 * CG_VW) {
+		UNROLL for (int k = 0; k < 4; k++)
+			CG_READS(x + j + k * CG_VW);
 		sum += VLOAD(0, x + j);
 		a += VLOAD(1, x + j);
 		b += VLOAD(2, x + j);
@@ -92,6 +94,7 @@ SHAPE __kernel void layer_norm(__global const float *x, __global const float *ga
 
 			const vfloat scaled = xhat * VLOAD(0, gamma + j);
 
+			CG_WRITES(yr + j);
 			VSTORE(scaled + VLOAD(0, beta + j), 0, yr + j);
 		}
 #endif

@@ -35,12 +35,15 @@ static inline void add(struct sums *sum, __global const float *x, __global const
 	const vfloat v = cg_load_or(x, n, -INFINITY), p = cg_exp(v - base);
 	const vfloat weight = smooth(t, w, n, s, each);
 
+	CG_READS(x);
+	CG_READS(t);
 	sum->p += p;
 	sum->weight += weight;
 	sum->most = v > sum->most ? v : sum->most;
-	if (out)
+	if (out) {
+		CG_WRITES(out);
 		cg_store(p, out, n);
-	else
+	} else
 		sum->dot += weight * cg_keep(v - base, n);
 }
 

@@ -8,6 +8,7 @@
 		typedef vfloat T; \
 		T R; \
 		__VA_ARGS__ \
+		CG_WRITES((out) + i); \
 		VSTORE(R, 0, (out) + i); \
 	}
 #define CG_SCALAR_STEP(out, ...) \
@@ -31,10 +32,11 @@
 		SCALAR
 #endif
 #define CG_MAP1(y, n, x, ...) \
-	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x) + i); __VA_ARGS__), \
+	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x) + i); CG_READS((x) + i); __VA_ARGS__), \
 		CG_SCALAR_STEP(y, T X = (x)[i]; __VA_ARGS__))
 #define CG_MAP2(y, n, x0, x1, ...) \
-	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x0) + i); T Y = VLOAD(0, (x1) + i); __VA_ARGS__), \
+	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x0) + i); T Y = VLOAD(0, (x1) + i); CG_READS((x0) + i); \
+			CG_READS((x1) + i); __VA_ARGS__), \
 		CG_SCALAR_STEP(y, T X = (x0)[i]; T Y = (x1)[i]; __VA_ARGS__))
 /* Two results, R and S. */
 #define CG_TWO_RESULTS(y, z, STORE, ...) \
@@ -44,10 +46,13 @@
 		STORE(R, y) \
 		STORE(S, z) \
 	}
-#define CG_VECTOR_STORE(v, p) VSTORE(v, 0, (p) + i);
+#define CG_VECTOR_STORE(v, p) \
+	CG_WRITES((p) + i); \
+	VSTORE(v, 0, (p) + i);
 #define CG_SCALAR_STORE(v, p) (p)[i] = v;
 #define CG_MAP1_TWO(y, z, n, x, ...) \
-	CG_LOOP(n, { typedef vfloat T; T X = VLOAD(0, (x) + i); CG_TWO_RESULTS(y, z, CG_VECTOR_STORE, __VA_ARGS__) }, \
+	CG_LOOP(n, { typedef vfloat T; T X = VLOAD(0, (x) + i); CG_READS((x) + i); \
+			CG_TWO_RESULTS(y, z, CG_VECTOR_STORE, __VA_ARGS__) }, \
 		{ typedef float T; T X = (x)[i]; CG_TWO_RESULTS(y, z, CG_SCALAR_STORE, __VA_ARGS__) })
 
 /* tanh as a rational function, for scalars and vectors (libm's takes one float at a time on CPUs); a few units in the

@@ -17,6 +17,8 @@ static inline void powers(__global const float *in, __global float *out, int n, 
 {
 	const vfloat v = cg_load_or(in, n, -INFINITY), power = cg_exp(v - base);
 
+	CG_READS(in);
+	CG_WRITES(out);
 	cg_store(power, out, n);
 	*sum += power;
 	*most = v > *most ? v : *most;
@@ -68,13 +70,18 @@ CG_SINGLE __kernel void softmax_grad(__global const float *restrict y,
 		float dot;
 		int i = 0;
 
-		for (; i + CG_VW <= n; i += CG_VW)
+		for (; i + CG_VW <= n; i += CG_VW) {
+			CG_READS(p + i);
+			CG_READS(d + i);
 			sum += VLOAD(0, p + i) * VLOAD(0, d + i);
+		}
 		if (i < n)
 			sum += cg_load(p + i, n - i) * cg_load(d + i, n - i);
 		dot = cg_lane_sum(sum);
-		for (i = 0; i + CG_VW <= n; i += CG_VW)
+		for (i = 0; i + CG_VW <= n; i += CG_VW) {
+			CG_WRITES(out + i);
 			VSTORE(VLOAD(0, p + i) * (VLOAD(0, d + i) - dot), 0, out + i);
+		}
 		if (i < n)
 			cg_store(cg_load(p + i, n - i) * (cg_load(d + i, n - i) - dot), out + i, n - i);
 	}
