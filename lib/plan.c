@@ -175,6 +175,7 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 {
 	const cg_device_info *d = &p->ctx->info;
 	uint64_t unshared = 0;
+	double spent = 0;
 
 	if (p->graph->planned)
 		return cg__fail(p->ctx, CG_ERR_STATE, "plan: the graph has a plan already");
@@ -183,7 +184,7 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 	p->graph->planned = true;
 	TRY(cg__fuse(p->graph, p->keep));
 	TRY(emit_all(p));
-	if (cg__plan_tune(p)) {
+	while (cg__plan_tune(p, &spent)) { /* another way may ask for further choices */
 		drop_launches(p);
 		TRY(emit_all(p));
 	}

@@ -55,8 +55,9 @@ struct cg__emit {
 cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t);
 /* Enqueues launch i; `event` NULL, or that of a kernel. */
 cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event);
-/* plan_tune.c: times what is unknown of the choices that emitting asked for; true: emit again. */
-bool cg__plan_tune(cg_plan *p);
+/* plan_tune.c: times what is unknown of the choices that emitting asked for, and adds to the seconds spent; true: emit
+ * again. */
+bool cg__plan_tune(cg_plan *p, double *spent);
 /* check.c: what CG_GUARD and CG_NAN look at after a launch. */
 cg_status cg__check_poison(cg_plan *p, int launch);
 cg_status cg__check_launch(cg_plan *p, int launch);

@@ -284,10 +284,10 @@ static bool is_checked(const struct cg__env *e)
 	return e->guard_on || e->nan_on || e->sync_on || e->fault_at > 0;
 }
 
-bool cg__plan_tune(cg_plan *p)
+bool cg__plan_tune(cg_plan *p, double *spent)
 {
 	struct cg__choices *all = p->ctx->choices;
-	const double begin = now();
+	const double begin = now() - *spent;
 	bool tuned = false;
 
 	if (all == NULL || all->busy || p->ctx->autotune < CG_AUTOTUNE_ON || is_checked(&p->ctx->env))
@@ -299,10 +299,11 @@ bool cg__plan_tune(cg_plan *p)
 		if (c->node && !c->public.timed && can_copy(c->node) &&
 			(!c->public.known || p->ctx->autotune == CG_AUTOTUNE_AGAIN)) {
 			tune_choice(p->ctx, c);
-			tuned = true;
+			tuned |= c->public.timed;
 		}
 	}
 	all->busy = false;
+	*spent = now() - begin;
 	if (tuned)
 		cg__tuned_save(p->ctx);
 	return tuned;
