@@ -318,7 +318,7 @@ void cg_tune(cg_ctx *ctx, cg_autotune mode, double way_seconds, double plan_seco
 typedef struct cg_choice {
 	const char *key;		/* what is computed: "conv2d y B64 H44 ..." */
 	int ways, usual, taken;		/* indices */
-	const char *way[CG_WAYS];	/* "direct", "winograd" */
+	const char *way[CG_WAYS];	/* "direct", "winograd"; "tiles64", "im2col" */
 	double seconds[CG_WAYS];	/* NAN: not timed, or out */
 	double error[CG_WAYS];		/* largest difference from the usual way / largest value */
 	bool known, timed;		/* from the file or timed; timed by this context */

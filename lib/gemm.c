@@ -143,18 +143,23 @@ static int64_t recut(int64_t pieces, enum cut cut)
 }
 
 /* Long products of few tiles (weight gradients) are cut along K. */
-static int64_t splits_of(const struct cg__gemm *g, int64_t tiles, enum cut cut)
+static int64_t splits_of(int64_t tiles, int64_t K, enum cut cut)
 {
-	int64_t splits = recut(512 / tiles, cut), most = g->K / 256;
+	int64_t splits = recut(512 / tiles, cut), most = K / 256;
 
 	splits = splits < most ? splits : most;
 	return splits < 1 ? 1 : splits > 64 ? 64 : splits;
 }
 
+int64_t cg__splits(int64_t tiles, int64_t K)
+{
+	return splits_of(tiles, K, USUAL);
+}
+
 static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	int64_t across = (g->N + 63) / 64, down = (g->M + 63) / 64,
-		splits = splits_of(g, across * down * g->batch, cut);
+		splits = splits_of(across * down * g->batch, g->K, cut);
 	cg_tensor *part =
 		splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->batch * g->M * g->N) : NULL;
 	static const char *const options[4] = { NULL, "-DTRANS_B=1", "-DTRANS_A=1",

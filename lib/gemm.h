@@ -63,6 +63,9 @@ int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
 	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N);
 
+/* GPU family: in how many pieces a sum of K terms is cut where the result has so many tiles. */
+int64_t cg__splits(int64_t tiles, int64_t K);
+
 /* The name of a status of CLBlast, or of OpenCL: they share numbers. */
 const char *cg__gemm_error_name(int code);
 

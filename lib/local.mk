@@ -78,7 +78,9 @@ cl_sources = \
 	cl/ceiling.cl \
 	cl/conv2d_cpu.cl \
 	cl/conv2d_dw_cpu.cl \
+	cl/conv2d_dw_gpu.cl \
 	cl/conv2d_few_cpu.cl \
+	cl/conv2d_gpu.cl \
 	cl/dropout.cl \
 	cl/ewise.cl \
 	cl/exp.cl \

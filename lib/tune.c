@@ -8,7 +8,7 @@
 
 /* name in a tune file, field */
 #define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit) \
-	X(winograd)
+	X(winograd) X(conv)
 
 /* GPU family: what kernels with a work-group size of their own need, and the least that the others take */
 enum { GROUP = 256, LEAST_GROUP = 64 };
@@ -74,6 +74,9 @@ static cg_status check(cg_ctx *ctx, const cg_device_info *info, const struct cg_
 		return cg__fail(ctx, CG_ERR_FORMAT, "%s: %s is %d, not above 0", ctx->env.tune,
 			t->warp < 1 ? "warp" : "groups_per_unit",
 			t->warp < 1 ? t->warp : t->groups_per_unit);
+	if (t->conv < 0 || t->conv > 2)
+		return cg__fail(ctx, CG_ERR_FORMAT, "%s: conv is %d, not 0, 1 or 2", ctx->env.tune,
+			t->conv);
 	return CG_OK;
 }
 
@@ -105,6 +108,7 @@ cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tu
 		t->cpu_family = strcmp(ctx->env.family, "cpu") == 0;
 	t->clblast = !t->cpu_family;
 	t->winograd = 1;
+	t->conv = 0; /* which needs no memory */
 	t->vector_width = info->vector_width >= 16 ? 16 : info->vector_width >= 8 ? 8 : 4;
 	/* PoCL keeps what it compiled itself, and when asked for a binary compiles kernels that nobody used. */
 	t->keep_binaries = strstr(info->platform_name, "Portable Computing Language") == NULL;

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum { LINE = 1024, HEAD = 1024, PATH = 1024 };
-/* Raise it by hand where a key or a way of gemm.c or winograd.c comes to mean other launches: their sources are not in
- * the hash of the kernels. */
+/* Raise it by hand where a key or a way of gemm.c, conv2d_gpu.c or winograd.c comes to mean other launches: their
+ * sources are not in the hash of the kernels. */
 enum { MEANING = 2 };
 
 struct pair {
@@ -54,12 +54,12 @@ static void describe(cg_ctx *ctx, struct cg__tuned *t)
 	snprintf(t->head, HEAD,
 		"# clgrad %s choices %d\n# device: %s, %s, %s, driver %s, %u units, %llu bytes local\n"
 		"# parameters: %s family, products by %s, vectors %d, group %d, warp %d, groups %d, "
-		"winograd %d; build %s\n"
+		"winograd %d, conv %d; build %s\n"
 		"# kernels: %016llx\n",
 		cg_version(), MEANING, d->platform_name, d->name, d->version, d->driver,
 		d->compute_units, (unsigned long long)d->local_bytes,
 		u->cpu_family ? "cpu" : "gpu", u->clblast ? "clblast" : "own", u->vector_width,
-		u->group, u->warp, u->groups_per_unit, u->winograd, ctx->env.build,
+		u->group, u->warp, u->groups_per_unit, u->winograd, u->conv, ctx->env.build,
 		(unsigned long long)hash_of_kernels());
 }
 

@@ -10,13 +10,18 @@ dir=tests/ports.tmp
 
 # file and options, as lib/ builds them; tiles of attention are those that it chooses for 48 KB
 programs() {
-	for file in act augment batch_norm batch_norm_sums dropout ewise im2col_gpu layer_norm loss lrn optim pool \
+	for file in act augment batch_norm batch_norm_sums conv2d_dw_gpu conv2d_gpu dropout ewise im2col_gpu layer_norm loss lrn optim pool \
 		shape softmax gemm_gpu; do
 		echo $file
 	done
 	echo gemm_gpu -DTRANS_A=1
 	echo gemm_gpu -DTRANS_B=1
 	echo gemm_gpu -DTRANS_A=1 -DTRANS_B=1
+	large='-DBM=128 -DBN=128 -DBK=16 -DTM=8 -DTN=8'
+	echo conv2d_gpu -DDX=1
+	echo conv2d_gpu $large
+	echo conv2d_gpu -DDX=1 $large
+	echo conv2d_dw_gpu $large
 	echo pool -DINDEX=int
 	echo shape -DTYPE=int
 	echo shape -DTYPE=uchar

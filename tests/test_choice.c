@@ -245,8 +245,18 @@ static void look_at_choices(const cg_ctx *ctx)
 	ok(right == ways, "%d of %d ways agree", right, ways);
 }
 
+static int convolutions(const cg_ctx *ctx)
+{
+	int n = 0;
+
+	for (int i = 0; i < cg_choice_count(ctx); i++)
+		n += strncmp(cg_choice_at(ctx, i).key, "conv2d ", 7) == 0 &&
+			cg_choice_at(ctx, i).ways == 3;
+	return n;
+}
+
 /* All ways of a convolution, a product and their gradients. */
-static void test_operations(void)
+static void test_operations(const char *family)
 {
 	static const struct {
 		int ndim;
@@ -259,6 +269,7 @@ static void test_operations(void)
 	cg_tensor *out[4];
 	cg_plan *p;
 
+	setenv("CG_FAMILY", family, 1);
 	cg_open(NULL, &ctx);
 	cg_tune(ctx, CG_AUTOTUNE_ON, .01, 1e6); /* building kernels takes long on a machine at work */
 	g = cg_graph_new(ctx, CG_TRAIN);
@@ -273,11 +284,14 @@ static void test_operations(void)
 	ok(p && cg_plan_run(p) == CG_OK && cg_finish(ctx) == CG_OK, "a tuned plan runs%s",
 		cg_error(ctx));
 	look_at_choices(ctx);
+	if (!ctx->tune.cpu_family)
+		ok(convolutions(ctx) == 3, "y, dx and dw: gathered, in large tiles, or copied");
 	cg_plan_free(p);
 	cg_graph_free(g);
 	for (int i = 0; i < 4; i++)
 		cg_array_free(array[i]);
 	cg_close(ctx);
+	unsetenv("CG_FAMILY");
 }
 
 /* Bytes that a product by CLBlast takes beside its operands: the copies that its kernel for large ones wants. */
@@ -356,7 +370,8 @@ int main(void)
 	test_tuning();
 	test_key_of_file();
 	test_files();
-	test_operations();
+	test_operations("cpu");
+	test_operations("gpu");
 	test_sets();
 	remove_folder();
 	return done();

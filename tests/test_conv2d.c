@@ -1,9 +1,11 @@
 /*
  * Convolutions: every path of either family, values and gradients, at sizes around the edges of
- * tiles. The inputs are linear each, so gradients are checked as adjoints too.
+ * tiles. The inputs are linear each, so gradients are checked as adjoints too. What windows that are
+ * gathered save of memory.
  */
 #include <math.h>
 
+#include "ctx.h"
 #include "op.h"
 #undef IN /* of launches; values.h has that of tests */
 #include "optest.h"
@@ -154,6 +156,12 @@ static const struct op_case cases[] = {
 		.in = { X(1, 7, 7, 40), W(5, 5, 20, 66) }, .K = 825, .linear = EACH },
 	{ "conv2d 3x3, 6 groups of one channel", CONV(CONFIG(.groups = 6)),
 		.in = { X(2, 5, 5, 6), W(3, 3, 1, 12) }, .K = 18, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 15->131", CONV(CONFIG(PAD(1))),
+		.in = { X(2, 7, 9, 15), W(3, 3, 15, 131) }, .K = 1179, .linear = EACH },
+	{ "conv2d 3x3, pad 1, 1->2, pixels in pieces", CONV(CONFIG(PAD(1))),
+		.in = { X(2, 17, 16, 1), W(3, 3, 1, 2) }, .K = 544, .linear = EACH },
+	{ "conv2d 3x2/2, 2 groups, pixels in pieces", CONV(CONFIG(STRIDE(2), .groups = 2)),
+		.in = { X(3, 35, 32, 6), W(3, 2, 3, 8) }, .K = 816, .linear = EACH },
 	{ "conv2d 3x3 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(1)),
 		.in = { X(2, 5, 6, 17), W(3, 3, 17, 70), IN(70) }, .K = 630 },
 	{ "conv2d 3x3 stem with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(1)),
@@ -187,7 +195,58 @@ static const struct op_case cases[] = {
 		.in = { X(2, 3, 5, 7), W(3, 3, 7, 9), IN(9), IN(2, 3, 5, 9) }, .K = 81 },
 };
 
+enum { COUNT = sizeof(cases) / sizeof(cases[0]), IM2COL = 2 }; /* tune.conv */
+
+/* Bytes of a plan of y, dx and dw of a 3x3 convolution of 2x9x8x16 to 10 channels. */
+static uint64_t peak(cg_ctx *ctx)
+{
+	const int64_t shape_x[] = { 2, 9, 8, 16 }, shape_w[] = { 3, 3, 16, 10 };
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, shape_x);
+	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, shape_w);
+	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+	cg_tensor *in = cg_use(g, x), *weight = cg_use(g, w), *out[3];
+	cg_plan *plan;
+	uint64_t bytes;
+
+	cg_want_grad(in);
+	cg_want_grad(weight);
+	out[0] = cg_conv2d(in, weight, 1, 1);
+	cg_backward_from(out[0], out[0], NULL);
+	out[1] = cg_grad(in);
+	out[2] = cg_grad(weight);
+	plan = cg_plan_new(g, out, 3);
+	bytes = plan ? cg_plan_peak(plan) : 0;
+	cg_plan_free(plan);
+	cg_graph_free(g);
+	cg_array_free(x);
+	cg_array_free(w);
+	return bytes;
+}
+
+/* The GPU family's other ways; the first is usual. */
+static void test_ways(cg_ctx *ctx)
+{
+	const uint64_t gathered = peak(ctx), windows = 2 * 9 * 8 * 9 * 16 * sizeof(float);
+	uint64_t copied;
+
+	for (ctx->tune.conv = 1; ctx->tune.conv < IM2COL; ctx->tune.conv++)
+		optest_run(ctx, cases, COUNT);
+	optest_run(ctx, cases, COUNT);
+	copied = peak(ctx);
+	ok(gathered > 0 && copied >= gathered + windows,
+		"windows gathered: %llu bytes, copied: %llu", (unsigned long long)gathered,
+		(unsigned long long)copied);
+}
+
 int main(void)
 {
-	return optest_main(cases, sizeof(cases) / sizeof(cases[0]));
+	cg_ctx *ctx = optest_open();
+
+	if (!ctx)
+		return optest_status();
+	optest_run(ctx, cases, COUNT);
+	if (!ctx->tune.cpu_family)
+		test_ways(ctx);
+	cg_close(ctx);
+	return done();
 }

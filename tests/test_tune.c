@@ -50,7 +50,7 @@ static void test_groups(void)
 static void test_files(void)
 {
 	static const char *const wrong[] = { "vector_width 12", "group 100", "group 32", "warp 0",
-		"group 1073741824" };
+		"group 1073741824", "conv 3", "conv -1" };
 	char path[] = "/tmp/clgrad-tune-XXXXXX";
 	int file = mkstemp(path);
 

@@ -33,6 +33,17 @@ check "a file of other kernels is ignored with a note" grep -q 'of another devic
 run env CG_FAMILY=gpu $tune --gemm 40x30x20 -t .005 -o json
 check "products of the other family" [ $status -eq 0 ]
 check "CLBlast is one of their ways" [ "$(grep -c '"way": "clblast", "seconds": [0-9]' $dir/out)" -eq 3 ]
+file=$dir/cache/choices
+rm -f $file-*.txt
+run env CG_FAMILY=gpu $tune --conv 2x5x6x3x4x3 -t .001 --no-clblast
+check "convolutions of the other family" [ "$(grep -cE '^conv2d (y|dx|dw) .* tiles64 [0-9.]+  tiles128 [0-9.]+  im2col [0-9.]+$' $dir/out)" -eq 3 ]
+file=$(echo $file-*.txt)
+for way in tiles128 im2col; do
+	sed "/^conv2d/s/ = [a-z0-9]* / = $way /" "$file" >$dir/file && cp $dir/file "$file"
+	run env CG_FAMILY=gpu bin/fer-bench --conv 2x5x6x3x4x3 -n 1 --trace $dir/$way.json
+	check "fer-bench takes $way" [ "$(grep -cE '"name": "conv2d[a-z_]* (im2col|col2im)"' $dir/$way.json)" -eq \
+		"$([ $way = im2col ] && echo 3 || echo 0)" ]
+done
 run $tune -m vgg --width 4 -b 2 --infer -t .001
 check "a model" [ $status -eq 0 ]
 run $tune
