@@ -76,6 +76,8 @@ int engine_fail(const struct cli *c, const cg_ctx *ctx, const char *what)
 
 	if (!*text)
 		text = cg_status_text(status == CG_OK ? CG_ERR_HOST_MEMORY : status);
+	if (!strncmp(text, what, strlen(what)))	/* a file's name is in the text already */
+		return cli_fail(c, exit_code(status), "%s", text);
 	return cli_fail(c, exit_code(status), "%s: %s", what, text);
 }
 

@@ -48,7 +48,7 @@ static const struct cli_program program = {
 /* One line of the comparison. */
 struct entry {
 	const char *name;
-	char model[64], split[64], tta[32], hash[32];
+	char model[64], data[RUNDIR_PATH], split[64], tta[32], hash[32];
 	double parameters;		/* NaN: not known */
 	struct predictions judged;
 	struct metrics all, without_twins;
@@ -102,6 +102,7 @@ static int read_entry(const struct cli *c, struct entry *e)
 	if (predictions_of(&e->judged, e->name, name, 0, path))
 		return cli_fail(c, CLI_DATA, "%s", path);
 	look_up(e, "model", e->model, sizeof(e->model));
+	look_up(e, "data", e->data, sizeof(e->data));
 	look_up(e, "split", e->split, sizeof(e->split));
 	look_up(e, "tta", e->tta, sizeof(e->tta));
 	look_up(e, "data_hash", e->hash, sizeof(e->hash));
@@ -317,7 +318,7 @@ static int draw(const struct cli *c, const struct entry *e, int n)
 
 	for (int i = 0; out && i < n; i++)
 		run[i] = (struct charts_run){ e[i].name, &e[i].all, &e[i].without_twins,
-					      page_claim(e[i].model) };
+					      page_claim(e[i].model, &e[i].judged, e[i].data) };
 	if (out) {
 		charts_comparison(out, run, n);
 		failed = ferror(out);

@@ -112,6 +112,9 @@ static int load_data(struct job *j)
 		.limit = (int32_t)cli_int(j->cli, "limit"),
 		.seed = (uint64_t)cli_int(j->cli, "seed"),
 	};
+	if (status < 0 && j->data.classes < 2)
+		status = cli_fail(j->cli, CLI_DATA, "%s: only one class (%s); at least two are needed",
+				  cli_text(j->cli, "data"), j->data.class_names[0]);
 	if (cli_flag(j->cli, "exclude-blank"))
 		j->filter.without |= FLAW_BLANK;
 	if (cli_flag(j->cli, "drop-leaks"))

@@ -304,8 +304,24 @@ static int check_pairs(struct import *m)
 	return -1;
 }
 
+static bool draws_head(const struct import *m)
+{
+	for (int i = 0; i < cg_params_count(m->network->params); i++)
+		if (!m->pair[i].fresh && is_head(m, cg_array_name(m->pair[i].to)))
+			return false;
+	return true;
+}
+
+static bool before_head(const struct import *m, const char *name)
+{
+	const char *begin = m->origin->before_head;
+
+	return begin && !strncmp(name, begin, strlen(begin));
+}
+
 static int check_unexpected(const struct import *m)
 {
+	bool fresh = draws_head(m), other_head = false;
 	char names[300] = "";
 	int count = 0;
 
@@ -315,13 +331,19 @@ static int check_unexpected(const struct import *m)
 
 		if (m->used[i] || (m->origin == &own && !strncmp(name, "optim.", 6)))
 			continue;
+		if (before_head(m, name) && fresh) {
+			cli_note(m->cli, "left out, as the classifier is drawn afresh: %s", name);
+			continue;
+		}
+		other_head |= before_head(m, name);
 		if (count++ < 4)
 			snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "", name);
 	}
 	if (!count)
 		return -1;
-	return cli_fail(m->cli, CLI_CHECKPOINT, "%s: %d tensors that %s has no place for: %s%s", m->path,
-			count, m->network->model->name, names, count > 4 ? ", .." : "");
+	return cli_fail(m->cli, CLI_CHECKPOINT, "%s: %d tensors that %s has no place for: %s%s%s", m->path,
+			count, m->network->model->name, names, count > 4 ? ", .." : "",
+			other_head ? "; with another number of --classes they are left out" : "");
 }
 
 /* ---- settings that change no shape ------------------------------------------------------------------- */

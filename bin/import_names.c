@@ -87,6 +87,7 @@ static const struct import_origin flax_vit = {
 	.settings = "gelu=tanh",
 	.hints = flax_vit_hints,
 	.rules = flax_vit_rules,
+	.before_head = "pre_logits/",	/* of ImageNet-21k: a layer that its authors, too, leave out when they fine-tune */
 };
 
 /* ---- resnet50_v2 of MXNet Gluon ------------------------------------------------------------ */

@@ -40,6 +40,7 @@ struct import_origin {
 	const char *settings;	/* of the model that these weights make: "variant=gluon size=224" */
 	const struct import_hint *hints;	/* closed by a row without a setting; or NULL */
 	const struct import_rule *rules;	/* closed by a row without ours */
+	const char *before_head;	/* tensors so begun lie between network and classifier, and go with it; or NULL */
 	int head_size;		/* width of a head of attention, where the file does not tell */
 	bool torch;		/* PyTorch's names, which fer-export writes too */
 	float mean[3], sd[3];	/* of pixels in 0..1, per channel; sd 0: as our model has it */

@@ -167,7 +167,8 @@ static void comparison(FILE *out, const struct page_run *runs, int n)
 
 	for (int i = 0; list && i < n; i++)
 		list[i] = (struct charts_run){ runs[i].run.name, &runs[i].run.all,
-			&runs[i].run.without_twins, page_claim(runs[i].run.model) };
+			&runs[i].run.without_twins,
+			page_claim(runs[i].run.model, &runs[i].run.predictions, runs[i].run.data) };
 	if (list) {
 		fputs("<div class=\"figures\"><div>", out);
 		charts_comparison(out, list, n);
@@ -307,6 +308,14 @@ static void title(FILE *out, const struct page_run *runs, int n)
 	fputs("</nav>\n", out);
 }
 
+static bool all_of_fer2013(const struct page_run *runs, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!page_is_fer2013(&runs[i].run.predictions, runs[i].run.data))
+			return false;
+	return true;
+}
+
 int page_write(FILE *out, const struct page_run *runs, int n)
 {
 	int failed = 0;
@@ -317,7 +326,8 @@ int page_write(FILE *out, const struct page_run *runs, int n)
 		comparison(out, runs, n);
 	for (int i = 0; i < n && !failed; i++)
 		failed = section(out, &runs[i], i, n == 1);
-	page__paper(out, runs, n);
+	if (all_of_fer2013(runs, n))
+		page__paper(out, runs, n);
 	fputs("</html>\n", out);
 	return failed;
 }

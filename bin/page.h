@@ -24,8 +24,10 @@ int page_save(const struct cli *c, const char *path, const struct page_run *runs
 int page_save_run(const struct cli *c, const char *dir, const struct dataset *d,
 		  const struct network *network, cg_array *images);
 
-/* The accuracy that the paper claims for a model, NaN if none. */
-double page_claim(const char *model);
+/* Whether what was judged has FER2013's classes, by name and in order, and was not drawn. */
+bool page_is_fer2013(const struct predictions *p, const char *data);
+/* The accuracy that the paper claims for a model on FER2013; NaN if none, and for other data. */
+double page_claim(const char *model, const struct predictions *p, const char *data);
 
 /* --- for page*.c alone --- */
 

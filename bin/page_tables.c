@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data.h"
 #include "svg.h"
 
 /* "64.9", "-" for NaN */
@@ -205,9 +206,18 @@ static const struct claim {
 
 enum { CLAIMS = sizeof(claims) / sizeof(*claims) };
 
-double page_claim(const char *model)
+bool page_is_fer2013(const struct predictions *p, const char *data)
 {
-	for (int i = 0; i < CLAIMS; i++)
+	bool is = p->classes == DATA_CLASSES && strncmp(data, "synth", 5) != 0;
+
+	for (int i = 0; is && i < DATA_CLASSES; i++)
+		is = !strcmp(p->class_names[i], data_class_names[i]);
+	return is;
+}
+
+double page_claim(const char *model, const struct predictions *p, const char *data)
+{
+	for (int i = 0; i < CLAIMS && page_is_fer2013(p, data); i++)
 		if (!strcmp(claims[i].model, model))
 			return claims[i].accuracy;
 	return NAN;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MOST_ENTRIES = 16, NAME = 32, LOCAL = 30, CENTRAL = 46, END = 22 };
+enum { MOST_ENTRIES = 64, NAME = 128, LOCAL = 30, CENTRAL = 46, END = 22 };
 
 struct entry {
 	char name[NAME];

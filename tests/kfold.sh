@@ -43,7 +43,8 @@ rows_of() {	# FILE...: the rows of the data set that were judged, sorted
 	cat "$@" | sed -n 's/^\([0-9][0-9]*\),.*/\1/p' | sort -n
 }
 
-vgg="-m vgg --width 4 -b 8 -d synth:210 -e 2 --split kfold --kfold 3 --progress plain"
+run bin/fer-data convert synth:210 -o $dir/faces.npz
+vgg="-m vgg --width 4 -b 8 -d $dir/faces.npz -e 2 --split kfold --kfold 3 --progress plain"
 
 run $train $vgg -o $dir/whole
 check "three folds end with 0" [ $status -eq 0 ]

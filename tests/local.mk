@@ -25,6 +25,7 @@ unit_programs = \
 	tests/test_data \
 	tests/test_env \
 	tests/test_import \
+	tests/test_pre_logits \
 	tests/test_explain \
 	tests/test_export \
 	tests/test_faults \

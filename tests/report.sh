@@ -24,7 +24,8 @@ closed() {	# FILE: every element of these is closed
 	done
 }
 
-small="-b 16 -d synth:280 -e 2 --progress none -q"
+run bin/fer-data convert synth:280 -o $dir/faces.npz
+small="-b 16 -d $dir/faces.npz -e 2 --progress none -q"
 run $train -m vgg --width 4 $small -o $dir/vgg
 page=$dir/vgg/report.html
 check "fer-train leaves report.html" [ $status -eq 0 -a -s $page ]
@@ -51,8 +52,12 @@ run $report $dir/vgg $dir/vit/ -o $dir/two.html
 check "of two runs" [ $status -eq 0 ]
 check "it is whole, too" closed $dir/two.html
 check "with their comparison and McNemar's test" has $dir/two.html '2 runs compared' 'Model comparison' McNemar \
-	'vgg and vit' 'attention rollout' Grad-CAM
-run bin/fer-eval -c $dir/vgg/best.safetensors -d synth:280 --out $dir/eval -q
+	'vgg and vit' 'claimed by the paper' 'attention rollout' Grad-CAM
+run $train -m alexnet --divisor 16 -b 16 -d synth:280 -e 1 --progress none -q --no-pictures -o $dir/drawn
+run bin/fer-compare $dir/drawn --svg $dir/drawn.svg
+check "what the paper claims of FER2013 is beside no other data" eval \
+	'run $report $dir/drawn -o $dir/drawn.html && [ $status -eq 0 ] && ! grep -q "contradict each other" $dir/drawn.html && ! grep -q claimed $dir/drawn.svg'
+run bin/fer-eval -c $dir/vgg/best.safetensors -d $dir/faces.npz --out $dir/eval -q
 run $report $dir/eval --no-pictures -o $dir/eval.html
 check "of an evaluation" has $dir/eval.html PrivateTest 'Confusion matrix'
 run $report $dir/vgg -d synth:281 -o $dir/other.html

@@ -142,6 +142,17 @@ for case in 'alexnet 0.05 --divisor 16' 'resnet50v2 0.1 --divisor 16' 'vit 1e-3 
 	run $train -m $model "$@" -d synth:20 -b 4 --preset gpu-10min --img-size 48 --dry-run
 	check "--preset gpu-10min of $model" grep -q "^optimiser .* rate $rate, .*; batch 4\$" $dir/out
 done
+${AWK:-awk} 'BEGIN {
+	print "emotion,pixels,Usage"
+	for (row = 0; row < 40; row++) {
+		printf "cats,"
+		for (i = 0; i < 48 * 48; i++)
+			printf "%d ", (i * row + i) % 256
+		print (row < 30 ? ",Training" : ",PublicTest")
+	}
+}' >$dir/cats.csv
+run $train $small -d $dir/cats.csv -o $dir/none
+check "a single class is refused before it is trained" fails 3 'cats.csv: only one class (cats)'
 run $train $small --preset finetune -o $dir/none
 check "--preset finetune needs weights" fails 2 'finetune needs --pretrained'
 run $train $small --preset finetune --pretrained $dir/whole/best.safetensors -o $dir/tuned
