@@ -19,7 +19,7 @@ __kernel CG_SINGLE void gelu(__global const float *x, __global float *y, int n)
 /* and its derivative */
 __kernel CG_SINGLE void gelu_both(__global const float *x, __global float *y, __global float *slope, int n)
 {
-	CG_MAP1_TWO(y, slope, n, x, T e; CG_GELU_CDF(e, X) R = X * e; S = CG_GELU_SLOPE(X, e);)
+	CG_MAP1_TWO(y, slope, n, x, T e; CG_GELU_BOTH(e, S, X) R = X * e;)
 }
 
 __kernel CG_SINGLE void gelu_tanh(__global const float *x, __global float *y, int n)

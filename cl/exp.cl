@@ -17,6 +17,27 @@
 	p = p * r + 1.0f; \
 	return p * AS_FLOAT(max((AS_INT(m) << 23) + 0x3F800000, (I)(0)));
 
+/* cg_power2(x) = 2^x for -250 < x < 127.5, to one unit in the last place; 0 from -127 down. */
+#define CG_POWER2_BODY(T, I, AS_INT, AS_FLOAT) \
+	const T m = x + 12582912.0f, r = x - (m - 12582912.0f); \
+	T p = r * 1.5353362e-4f + 1.3398875e-3f; \
+	p = p * r + 9.6184369e-3f; \
+	p = p * r + 5.5503324e-2f; \
+	p = p * r + 2.4022648e-1f; \
+	p = p * r + 6.9314718e-1f; \
+	p = p * r + 1.0f; \
+	return p * AS_FLOAT(max((AS_INT(m) << 23) + 0x3F800000, (I)(0)));
+
+static inline __attribute__((overloadable)) float cg_power2(float x)
+{
+	CG_POWER2_BODY(float, int, as_int, as_float)
+}
+
+static inline __attribute__((overloadable)) vfloat cg_power2(vfloat x)
+{
+	CG_POWER2_BODY(vfloat, vint, AS_VINT, AS_VFLOAT)
+}
+
 static inline __attribute__((overloadable)) float cg_exp(float x)
 {
 	CG_EXP_BODY(float, int, as_int, as_float)
@@ -28,4 +49,5 @@ static inline __attribute__((overloadable)) vfloat cg_exp(vfloat x)
 }
 #else
 #define cg_exp exp
+#define cg_power2 exp2
 #endif

@@ -83,7 +83,20 @@
 			4.698015377e-2f), -6.305148453e-2f), 1.262595952e-1f); \
 		result = (x) <= -5.6f ? (T)(0.0f) : (x) >= 5.6f ? (T)(1.0f) : c_ * p_ + 0.5f; \
 	}
-#define CG_GELU_SLOPE(x, cdf) ((cdf) + (x) * 0.39894228040143268f * cg_exp(-0.5f * (x) * (x)))
+/* Both at once, to 1.5e-7: Phi(-c) = e^(-c^2/2) r(c), r a polynomial of degree 10 with the least greatest error of
+ * Phi(-c) up to c = 5.6; further on, next to nothing is left of the power. */
+#define CG_GELU_BOTH(cdf, slope, x) \
+	{ \
+		const T abs_ = fabs(x), c_ = abs_ > 16.0f ? (T)(16.0f) : abs_; \
+		const T e_ = cg_power2(c_ * c_ * -0.72134752f); \
+		T r_ = CG_HORNER(c_, CG_HORNER(c_, CG_HORNER(c_, CG_HORNER(c_, CG_HORNER(c_, (T)(1.631680500e-6f), \
+			-3.520765608e-5f), 3.397378417e-4f), -1.974626562e-3f), 7.939393238e-3f), -2.431394198e-2f); \
+		r_ = CG_HORNER(c_, CG_HORNER(c_, CG_HORNER(c_, CG_HORNER(c_, CG_HORNER(c_, r_, 6.115490582e-2f), \
+			-1.325138141e-1f), 2.499167998e-1f), -3.989365159e-1f), 4.9999993e-1f); \
+		const T tail_ = r_ * e_, part_ = tail_ - c_ * (e_ * 0.39894228f); \
+		cdf = (x) < 0.0f ? tail_ : 1.0f - tail_; \
+		slope = (x) < 0.0f ? part_ : 1.0f - part_; \
+	}
 #define CG_GELU_TANH_CDF(result, x) \
 	{ \
 		CG_TANH(result, 0.79788456080286536f * (x) * (1.0f + 0.044715f * (x) * (x))) \

@@ -74,8 +74,7 @@ static inline vfloat finish(vfloat x, __global float *p, int n, struct result r)
 	if (r.other == 0 || r.act < ACT_GELU)
 		return activate(x, r.act);
 	if (r.act == ACT_GELU) {
-		CG_GELU_CDF(e, x)
-		slope = CG_GELU_SLOPE(x, e);
+		CG_GELU_BOTH(e, slope, x)
 	} else {
 		CG_GELU_TANH_CDF(e, x)
 		slope = CG_GELU_TANH_SLOPE(x, e);
