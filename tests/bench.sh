@@ -8,7 +8,7 @@ vgg="-m vgg --width 4 -b 4 -n 1"
 run $bench $vgg --profile --trace $dir/trace.json
 check "a model" [ $status -eq 0 ]
 check "a training step and inference" [ "$(grep -cE '^(infer|train) +1 .* vgg$' $dir/out)" -eq 2 ]
-check "its products" [ "$(grep -c '^product .*conv2d 4x22x22x8 3x3x8x8 > 4x22x22x8$' $dir/out)" -eq 2 ]
+check "its products" [ "$(grep -c '^product .*conv2d 4x22x22x8 3x3x8x8.* > 4x22x22x8$' $dir/out)" -eq 2 ]
 check "its nodes" grep -q '^node  .*[0-9] max_pool 4x44x44x4 > 4x22x22x4$' $dir/out
 python=${PYTHON:-python3}
 if $python -c 'import json' 2>/dev/null; then
@@ -19,7 +19,7 @@ if $python -c 'import json' 2>/dev/null; then
 	assert sorted(tracks.values()) == ["infer vgg", "train vgg"], tracks
 	for track in tracks:
 	    mine = [e for e in events if e["ph"] == "X" and e["tid"] == track]
-	    assert len(mine) > 20 and any(e["args"]["flops"] > 0 for e in mine)
+	    assert len(mine) > 12 and any(e["args"]["flops"] > 0 for e in mine)
 	    assert all(e["args"]["bytes"] > 0 and ">" in e["args"]["shapes"] for e in mine)
 	    ends = [e["ts"] + e["dur"] for e in mine]
 	    assert all(e["dur"] >= 0 and e["ts"] >= end - .01 for e, end in zip(mine[1:], ends))
