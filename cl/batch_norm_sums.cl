@@ -15,19 +15,10 @@
  * there are no tails whatever C is; the last such row may be short, `last` columns. GPU family:
  * W = C, an item is a channel and every so many rows.
  */
+#include "moments.cl"
+
 #define BLOCK 8		/* rows in registers */
 #define COLUMNS 512	/* of a task, CPU family: 8 rows and their sums stay in the first cache */
-
-/* Joins m values of the given mean and M2 to what `count` values gave before. */
-static inline void join(float count, cg_lanes *mean, cg_lanes *m2, float m, cg_lanes mean_b,
-	cg_lanes m2_b)
-{
-	const float share = m / (count + m);
-	const cg_lanes d = mean_b - *mean;
-
-	*mean += d * share;
-	*m2 += m2_b + d * d * (count * share);
-}
 
 /* The same for BLOCK rows, `stride` floats apart. */
 static inline void join_block(float count, cg_lanes *mean, cg_lanes *m2, __global const float *x,
@@ -42,7 +33,7 @@ static inline void join_block(float count, cg_lanes *mean, cg_lanes *m2, __globa
 	sum *= 1.0f / BLOCK;
 	for (int i = 0; i < BLOCK; i++)
 		squares += (v[i] - sum) * (v[i] - sum);
-	join(count, mean, m2, BLOCK, sum, squares);
+	cg_join(count, mean, m2, BLOCK, sum, squares);
 }
 
 #if CG_CPU
@@ -81,7 +72,7 @@ CG_SINGLE __kernel void bn_stats_part(
 		for (int j = j0, w = min(j1, WIDTH(r)); j < w; j += CG_LANES) {
 			vfloat a = VLOAD(0, mean + j), b = VLOAD(0, m2 + j);
 
-			join(r - first, &a, &b, 1, cg_load(x + (size_t)r * W + j, w - j), 0);
+			cg_join(r - first, &a, &b, 1, cg_load(x + (size_t)r * W + j, w - j), 0);
 			cg_store(a, mean + j, w - j);
 			cg_store(b, m2 + j, w - j);
 		}
@@ -121,6 +112,32 @@ CG_SINGLE __kernel void bn_stats_join(__global const float *part, __global float
 		cg_store(mean, stats + c, left);
 		cg_store(1 / sqrt(m2 / n + eps), stats + C + c, left);
 		cg_store(m2 / n, stats + 2 * C + c, left);
+	}
+}
+
+/* Of what convolutions wrote: part [items][mean, M2, count][W], columns behind C are no channels. */
+CG_SINGLE __kernel void bn_items_join(__global const float *part, __global float *stats, int items,
+	int W, int C, float n, float eps)
+{
+	FOR_CHANNELS(c, C) {
+		const vfloat base = VLOAD(0, part + c);
+		vfloat mean = 0, m2 = 0;
+
+		for (int i = 0; i < items; i++) {
+			__global const float *p = part + (size_t)i * 3 * W + c;
+
+			mean += (VLOAD(0, p) - base) * VLOAD(0, p + 2 * W);
+		}
+		mean = base + mean / n;
+		for (int i = 0; i < items; i++) {
+			__global const float *p = part + (size_t)i * 3 * W + c;
+			const vfloat d = VLOAD(0, p) - mean;
+
+			m2 += VLOAD(0, p + W) + d * d * VLOAD(0, p + 2 * W);
+		}
+		cg_store(mean, stats + c, C - c);
+		cg_store(1 / sqrt(m2 / n + eps), stats + C + c, C - c);
+		cg_store(m2 / n, stats + 2 * C + c, C - c);
 	}
 }
 

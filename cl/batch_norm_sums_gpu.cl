@@ -22,7 +22,7 @@ static inline void join_group(__local float *part, int id, int across, int down,
 
 		barrier(CLK_LOCAL_MEM_FENCE);
 		if (ty < step && part[other] > 0) {
-			join(part[id], mean, m2, part[other], means[other], m2s[other]);
+			cg_join(part[id], mean, m2, part[other], means[other], m2s[other]);
 			part[id] += part[other];
 			means[id] = *mean;
 			m2s[id] = *m2;
@@ -58,7 +58,7 @@ __kernel void bn_stats_part(
 		for (; r + (BLOCK - 1) * down < end; r += BLOCK * down, count += BLOCK)
 			join_block(count, &mean, &m2, x + (size_t)r * W + c, (size_t)down * W);
 		for (; r < end; r += down, count++)
-			join(count, &mean, &m2, 1, x[(size_t)r * W + c], 0);
+			cg_join(count, &mean, &m2, 1, x[(size_t)r * W + c], 0);
 	}
 	join_group(shared, id, across, down, ty, count, &mean, &m2);
 	if (ty == 0 && c < W) {
@@ -77,7 +77,7 @@ __kernel void bn_stats_join(__global const float *part, __global float *stats, i
 	for (int i = ty; i < chunks && c < C; i += down) {
 		const float m = min(per, rows - i * per);
 
-		join(count, &mean, &m2, m, part[(size_t)i * 2 * C + c],
+		cg_join(count, &mean, &m2, m, part[(size_t)i * 2 * C + c],
 			part[((size_t)i * 2 + 1) * C + c]);
 		count += m;
 	}

@@ -205,6 +205,7 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 	const int taps = v.taps * u.taps, together = min(TAPS, KC / piece);
 	struct result r = { .cols = min(NR, M - n0), .add = 0 };
 	const struct norm norm = NORM;
+	struct moments s = moments_of(part, get_global_id(0), n0, M);
 
 	y += y_off + n0;
 	bias = bias_of(norm, bias, has_bias, n0, r.cols);
@@ -239,9 +240,12 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 				p = next_pixel(p, g);
 				segments = aim(a, at, &k, image, h, l, zero, f);
 				tile(a, at, segments, k.channels, 1, panel, out, bias, r);
+				if (last && part)
+					moments_add(&s, out, r.rows, r.cols);
 			}
 			r.add = 1;
 		}
+	moments_end(&s);
 }
 
 #include "conv2d_few_cpu.cl"

@@ -49,6 +49,7 @@ __kernel CG_SINGLE void conv2d_few(__global const float *restrict x,
 	const struct norm norm = NORM;
 	struct result r = { .cols = min(NR, M - n0), .add = 0, .norm = gamma != 0,
 		.bias = has_bias || gamma, .act = act };
+	struct moments s = moments_of(part, get_global_id(0), n0, M);
 	int q = m0 % Q, p = m0 / Q % P, b = m0 / Q / P;
 
 	bias = bias_of(norm, bias, has_bias, n0, r.cols);
@@ -75,5 +76,8 @@ __kernel CG_SINGLE void conv2d_few(__global const float *restrict x,
 			}
 		}
 		tile_private(a, &at, 1, K, 1, panel, out, bias, r);
+		if (part)
+			moments_add(&s, out, r.rows, r.cols);
 	}
+	moments_end(&s);
 }

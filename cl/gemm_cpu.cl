@@ -23,7 +23,7 @@
 
 /*
  * A as [M,K]; B as [K,N] or, with tb, as [N,K]. other, if any, is a dense [M,N] beside C (struct result).
- * A norm, if any, comes after the bias, before act.
+ * A norm, if any, comes after the bias, before act; part, if any, gets the moments of C.
  * Global size: panels, row blocks of mb, batch
  * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
  */
@@ -38,6 +38,7 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0;
 	struct result r = { .cols = min(NR, N - n0), .other = other ? other - c : 0 };
 	const struct norm f = NORM;
+	struct moments s = moments_of(part, get_global_id(1), n0, N);
 
 	a += a_off + (size_t)z * sa;
 	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
@@ -69,8 +70,11 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 				tile_direct(row, &at, 1, n, 1, b + (size_t)k0 * ldb, ldb, out, bias, r);
 			else
 				tile(row, &at, 1, n, 1, panel, out, bias, r);
+			if (last && part)
+				moments_add(&s, out, r.rows, r.cols);
 		}
 	}
+	moments_end(&s);
 }
 
 /*

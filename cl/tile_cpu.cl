@@ -83,51 +83,7 @@ static inline vfloat finish(vfloat x, __global float *p, int n, struct result r)
 	return x * e;
 }
 
-/*
- * A frozen batch norm of sum + bias, as NORM_ARGS of a kernel: gamma (sum + bias - mean) / sqrt(var + eps) + beta.
- * gamma 0: there is none. `table` holds 2 NR floats for each work-item.
- */
-#define NORM_ARGS \
-	__global const float *restrict mean, __global const float *restrict var, \
-		__global const float *restrict gamma, __global const float *restrict beta, \
-		float eps, __global float *restrict table
-#define NORM { mean, var, gamma, beta, eps, table }
-struct norm {
-	__global const float *mean, *var, *gamma, *beta;
-	float eps;
-	__global float *table;
-};
-
-/* Of n columns from c on: what the sum is multiplied by, and what is then added. */
-static inline vfloat norm_factor(struct norm f, int c, int n)
-{
-	return cg_load(f.gamma + c, n) * (1 / sqrt(cg_load_or(f.var + c, n, 1) + f.eps));
-}
-
-static inline vfloat norm_summand(struct norm f, vfloat bias, vfloat factor, int c, int n)
-{
-	return cg_load(f.beta + c, n) + (bias - cg_load(f.mean + c, n)) * factor;
-}
-
-/* The bias of a panel of columns from n0 on; with a norm that of its table, behind the factors. */
-static inline __global const float *bias_of(
-	struct norm f, __global const float *bias, int has_bias, int n0, int cols)
-{
-	const size_t item = get_global_id(0) + get_global_size(0) *
-			(get_global_id(1) + get_global_size(1) * get_global_id(2));
-	__global float *factors = f.table + item * 2 * NR;
-
-	if (f.gamma == 0)
-		return has_bias ? bias + n0 : bias;
-	for (int j = 0; j < NR; j += CG_VW) {
-		const vfloat b = has_bias ? cg_load(bias + n0 + j, cols - j) : (vfloat)0.f;
-		const vfloat factor = norm_factor(f, n0 + j, cols - j);
-
-		VSTORE(factor, 0, factors + j);
-		VSTORE(norm_summand(f, b, factor, n0 + j, cols - j), 0, factors + NR + j);
-	}
-	return factors + NR;
-}
+#include "norm_cpu.cl"
 
 /* Tiles at the edges, and activations that take more than an instruction: by rows, from memory. */
 static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global const float *bias,

@@ -205,48 +205,7 @@ __attribute__((noinline)) static void product(const __local float *v, int ldv,
 			VSTORE(t[i][j], 0, o + i * NR + j * CG_VW);
 }
 
-/* y = act(norm(A' o A + bias)) at the tile p, `cols` columns of which y is the first; o[p·step]. */
-static void tile_out(const __local float *o, int step, __global float *y,
-	__global const float *bias, int cols, struct place p, struct tiles f, struct result r)
-{
-	const int rows = min(OUT, f.P - p.i * OUT), lines = min(OUT, f.Q - p.j * OUT);
-	const float floor = r.act == ACT_RELU ? 0 : -INFINITY;
-	__global float *to = y + first_of_y(p, f);
-
-	for (int c = 0; c < cols; c += CG_VW) {
-		vfloat d[SIDE], half_[OUT * SIDE], whole[OUT * OUT];
-		const int n = cols - c;
-		const vfloat b = r.bias ? cg_load(bias + c, n) : (vfloat)0.f;
-		const vfloat a = r.norm ? VLOAD(0, bias - NR + c) : (vfloat)1.f;
-
-		UNROLL for (int l = 0; l < SIDE; l++) {
-			UNROLL for (int h = 0; h < SIDE; h++)
-				d[h] = VLOAD(0, o + (h * SIDE + l) * step + c);
-			transform_output(d, half_ + l * OUT, 1, OUT);
-		}
-		UNROLL for (int h = 0; h < OUT; h++)
-			transform_output(half_ + h, whole + h * OUT, OUT, OUT);
-		if (n >= CG_VW && r.act <= ACT_RELU) {
-			UNROLL for (int h = 0; h < OUT; h++)
-				UNROLL for (int l = 0; l < OUT; l++) {
-					const vfloat v = whole[h * OUT + l] * a + b;
-
-					if (h < rows && l < lines)
-						VSTORE(select(v, (vfloat)floor, v < floor), 0,
-							to + (h * f.Q + l) * f.M + c);
-				}
-		} else {
-			vfloat copy[OUT * OUT];
-
-			UNROLL for (int i = 0; i < OUT * OUT; i++)
-				copy[i] = whole[i];
-			for (int h = 0; h < rows; h++)
-				for (int l = 0; l < lines; l++)
-					cg_store(activate(copy[h * OUT + l] * a + b, r.act),
-						to + (h * f.Q + l) * f.M + c, n);
-		}
-	}
-}
+#include "winograd_out_cpu.cl"
 
 /*
  * y[B,P,Q,M] = act(norm(conv(x, w) + bias)) from x [B,H,W,C] and u (winograd_filter). An item does
@@ -275,6 +234,7 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 	for (int panel = 0; panel < panels; panel++) {
 		const int n0 = panel * NR, cols = min(NR, M - n0);
 		__global const float *b = bias_of(norm, bias, has_bias, n0, cols);
+		struct moments s = moments_of(part, get_global_id(0), n0, M);
 
 		for (int i = 0; i < POINTS; i++, u += C * NR)
 			for (int t = 0; t < rows; t += MR)
@@ -286,8 +246,9 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 
 			fetch(y + first_of_y(next, f) + n0, OUT, Q, M, NR);
 			tile_out(o + t * NR, step_o, y + n0, b, cols,
-				place_of(t0 + t, f), f, r);
+				place_of(t0 + t, f), f, r, &s);
 		}
+		moments_end(&s);
 	}
 }
 

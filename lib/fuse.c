@@ -3,7 +3,8 @@
  * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached. Or the
  * consumer's operation does cheaply what the producer does (take): then the producer may have several users, and is
  * no longer reached when all of them have taken it over.
- * The second table is of neighbours, with a source in common: the producer writes the consumer's tensor too.
+ * The second table is of neighbours, with a source in common or the consumer made of the producer's result alone: the
+ * producer writes the consumer's tensor too.
  * A row is here because it was measured to gain; CG_FUSE=-name switches it off, tests compare both.
  */
 #include "fuse.h"
@@ -32,6 +33,7 @@ static const struct rewrite {
 
 static const struct rewrite neighbours[] = {
 	{ "matmul-sum", "matmul_grad", "sum_leading" }, /* the gradients of a weight and of its bias */
+	{ "conv-stats", "conv2d", "bn_stats" },
 };
 
 enum { ROWS = sizeof(table) / sizeof(table[0]), NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0]) };
@@ -150,22 +152,26 @@ static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep,
 	return true;
 }
 
-/* t is only kept, so that it does not matter when it is written. */
+static bool adopts(const cg_graph *g, cg_tensor *y, cg_tensor *t, const bool *keep, int *users)
+{
+	if (users[y->id] + keep[y->id] == 0 || y->aux[0] || t->aux[0] || y->op->adopt == NULL ||
+		!allowed(neighbours, NEIGHBOURS, y, t) || effect_between(g, y, t) ||
+		effect_between(g, t, y) || !y->op->adopt(y, t))
+		return false;
+	users[t->src[0]->id]--;
+	users[y->id]++;
+	cg__make_aux(y, 0, t);
+	return true;
+}
+
+/* t is made of y alone, or only kept, so that it does not matter when it is written. */
 static void try_adopt(const cg_graph *g, cg_tensor *t, const bool *keep, int *users)
 {
-	for (int i = 0; users[t->id] == 0 && keep[t->id] && i < g->count; i++) {
-		cg_tensor *y = g->node[i];
-
-		if (users[i] + keep[i] == 0 || y->aux[0] || t->aux[0] || y->op->adopt == NULL ||
-			!allowed(neighbours, NEIGHBOURS, y, t))
-			continue;
-		if (effect_between(g, y, t) || effect_between(g, t, y) || !y->op->adopt(y, t))
-			continue;
-		users[t->src[0]->id]--;
-		users[y->id]++;
-		cg__make_aux(y, 0, t);
-		return;
-	}
+	if (users[t->id] > 0 && t->nsrc == 1)
+		adopts(g, t->src[0], t, keep, users);
+	for (int i = 0; users[t->id] == 0 && keep[t->id] && i < g->count; i++)
+		if (adopts(g, g->node[i], t, keep, users))
+			return;
 }
 
 cg_status cg__fuse(cg_graph *g, const bool *keep)

@@ -257,6 +257,23 @@ static struct cg__arg operand(const struct cg__gemm *g)
 		INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), INT((g)->M), \
 		INT((g)->N), INT((g)->K)
 
+const cg_tensor *cg__moments(struct cg__emit *e, struct cg__norm n, int64_t items, int64_t W)
+{
+	return n.stats ? cg__temp(e, CG_FLOAT32, items * 3 * W) : NULL;
+}
+
+cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tensor *part, int64_t items,
+	int64_t W, int64_t rows)
+{
+	const int64_t C = n.stats ? cg__last(n.stats) : 0;
+
+	if (n.stats == NULL)
+		return CG_OK;
+	return CG__LAUNCH(e, "batch_norm_sums", NULL, "bn_items_join",
+		cg__range_tasks(e, up(C, cg__vector_width(e)), 1), IN(part), OUT(n.stats),
+		INT(items), INT(W), INT(C), FLT(rows), FLT(n.eps));
+}
+
 static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	const struct cg__tile t = cg__tile_of(e, g->N);
@@ -264,10 +281,15 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum 
 		      usual = cg__tile_block(e, t, g->M, panels * g->batch),
 		      down = up(up(g->M, recut(up(g->M, usual), cut)), t.rows) * t.rows;
 
-	return CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
-		cg__range_3d((size_t)panels, (size_t)up(g->M, down), (size_t)g->batch, 1, 1, 1),
+	const int64_t blocks = up(g->M, down);
+	const cg_tensor *part = cg__moments(e, g->norm, blocks, panels * t.cols);
+
+	TRY(CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
+		cg__range_3d((size_t)panels, (size_t)blocks, (size_t)g->batch, 1, 1, 1),
 		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
-		CG__NORM_ARGS(e, g->norm, panels * up(g->M, down) * g->batch, t.cols));
+		CG__NORM_ARGS(e, g->norm, panels * blocks * g->batch, t.cols, part)));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	return cg__join_moments(e, g->norm, part, blocks, panels * t.cols, g->M);
 }
 
 /* One row: about four items a unit, of 64 columns or more. */
@@ -277,10 +299,12 @@ static cg_status emit_cpu_row(struct cg__emit *e, const struct cg__gemm *g, enum
 		      items = clamped(recut(usual, cut), up(g->N, ROW_COLS), up(g->N, 64));
 	const int64_t cols = up(up(g->N, items), 64) * 64;
 
-	return CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_row", cg__range_1d((size_t)up(g->N, cols), 1),
+	TRY(CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_row", cg__range_1d((size_t)up(g->N, cols), 1),
 		IN(g->a), IN(g->b), arg_c(g), IN(g->bias), operand(g), INT(g->a_offset),
 		INT(g->b_offset), INT(g->ldb), INT(g->c_offset), INT(g->bias != NULL), INT(g->act),
-		INT(g->beta != 0), INT(g->N), INT(g->K), INT(cols), CG__NORM_ARGS(e, g->norm, 0, 0));
+		INT(g->beta != 0), INT(g->N), INT(g->K), INT(cols), CG__NORM_ARGS(e, g->norm, 0, 0, NULL)));
+	cg__flops(e, 2.0 * (double)(g->N * g->K));
+	return CG_OK;
 }
 
 static cg_status emit_cpu_plain(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
@@ -394,7 +418,9 @@ static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut
 		d = divide(e, g, cut);
 	if (d.parts > 1)
 		return emit_cpu_parts(e, g, d);
-	TRY(g->trans_a ? emit_cpu_tn(e, g, arg_c(g), d) : emit_cpu_plain(e, g, cut));
+	if (!g->trans_a)
+		return emit_cpu_plain(e, g, cut);
+	TRY(emit_cpu_tn(e, g, arg_c(g), d));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return CG_OK;
 }

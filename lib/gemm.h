@@ -17,15 +17,22 @@ enum cg__act {
 	CG__ACT_MUL
 };
 
-/* A frozen batch norm of each column: gamma (c - mean) / sqrt(var + eps) + beta, [N] each. */
+/* A frozen batch norm of each column, gamma (c - mean) / sqrt(var + eps) + beta, [N] each; or the statistics of a batch
+ * norm, as op/batch_norm.c has them, of C as it is written. */
 struct cg__norm {
 	const cg_tensor *mean, *var, *gamma, *beta; /* all NULL: none */
+	const cg_tensor *stats; /* [3,N] or NULL */
 	float eps;
 };
-/* Arguments of a CPU kernel (NORM_ARGS of tile_cpu.cl); `items` work-items of `cols` columns. */
-#define CG__NORM_ARGS(e, n, items, cols) \
+/* Arguments of a CPU kernel (NORM_ARGS of norm_cpu.cl); `items` work-items of `cols` columns, part of cg__moments. */
+#define CG__NORM_ARGS(e, n, items, cols, part) \
 	IN((n).mean), IN((n).var), IN((n).gamma), IN((n).beta), FLT((n).eps), \
-		OUT((n).gamma ? cg__temp((e), CG_FLOAT32, (items) * 2 * (cols)) : NULL)
+		OUT((n).gamma ? cg__temp((e), CG_FLOAT32, (items) * 2 * (cols)) : NULL), OUT(part)
+/* Room for the moments of `items` x W columns, NULL where statistics are not asked for; and these, of `rows` rows, from
+ * there, after the launch. */
+const cg_tensor *cg__moments(struct cg__emit *e, struct cg__norm n, int64_t items, int64_t W);
+cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tensor *part, int64_t items,
+	int64_t W, int64_t rows);
 
 /* C[M,N] = act(norm(op(A) op(B) + bias)) (+ C if beta is 1), row-major, for each of `batch` products
  * (0 means 1). op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is
@@ -36,7 +43,7 @@ struct cg__gemm {
 	bool trans_a, trans_b;
 	const cg_tensor *a, *b, *c;
 	const cg_tensor *bias; /* [N] or NULL */
-	struct cg__norm norm; /* as `other`, and not with sums */
+	struct cg__norm norm; /* as `other`, and not with sums; statistics of more than a row */
 	enum cg__act act;
 	const cg_tensor *other; /* [M,N]: operand of ADD, MUL; GELU: gets the derivative, or NULL */
 	const cg_tensor *sums; /* with trans_a, where operands are: [N] gets the sums of B's columns */

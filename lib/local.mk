@@ -91,6 +91,8 @@ cl_sources = \
 	cl/loss.cl \
 	cl/lrn.cl \
 	cl/maps.cl \
+	cl/moments.cl \
+	cl/norm_cpu.cl \
 	cl/optim.cl \
 	cl/pool.cl \
 	cl/random.cl \
@@ -101,6 +103,7 @@ cl_sources = \
 	cl/tile_run_cpu.cl \
 	cl/winograd_cpu.cl \
 	cl/winograd_dw_cpu.cl \
+	cl/winograd_out_cpu.cl \
 	cl/winograd_points_cpu.cl
 
 EXTRA_DIST += $(cl_sources)

@@ -139,7 +139,8 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 	const struct cut k = cut(e, f);
 	char text[64];
 	const char *options = options_of(f, k.s, k.t, text);
-	const int64_t items = up(k.tiles, k.block);
+	const int64_t items = up(k.tiles, k.block), W = k.panels * k.t.cols;
+	const cg_tensor *part = cg__moments(e, f->norm, items, W);
 	cg_tensor *u = cg__temp(e, CG_FLOAT32, k.s.points * k.panels * f->C * k.t.cols);
 
 	if (u == NULL)
@@ -152,9 +153,9 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 		IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL), INT(f->act), INT(f->H),
 		INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top),
 		INT(f->pad_left), INT(k.s.down), INT(k.s.across), INT(k.tiles), INT(k.block),
-		INT(k.ldv), CG__NORM_ARGS(e, f->norm, items, k.t.cols)));
+		INT(k.ldv), CG__NORM_ARGS(e, f->norm, items, k.t.cols, part)));
 	count_flops(e, f);
-	return CG_OK;
+	return cg__join_moments(e, f->norm, part, items, W, f->B * f->P * f->Q);
 }
 
 /* ---- gradient of the weights ------------------------------------------------------------- */

@@ -63,6 +63,39 @@ static void ref_norm_relu(const void *config, const struct ref *in, struct ref *
 	}
 }
 
+/* By the moments of the batch. */
+static cg_tensor *conv2d_batch_norm(cg_tensor *const *in, const void *config)
+{
+	cg_tensor *y = cg_conv2d_ex(in[0], in[1], config);
+
+	if (in[6])
+		y = cg_bias(y, in[6]);
+	return cg_batch_norm(
+		y, in[2], in[3], in[4]->array, in[5]->array, NORM_EPS, .9f, false);
+}
+
+static void ref_batch_norm_after(const void *config, const struct ref *in, struct ref *y)
+{
+	const int64_t C = in[2].count, n = y->count / C;
+
+	ref_conv2d(config, in, y);
+	for (int64_t c = 0; c < C; c++) {
+		const double b = in[6].v ? in[6].v[c] : 0;
+		double mean = 0, var = 0, factor;
+
+		for (int64_t i = c; i < y->count; i += C)
+			mean += (y->v[i] += b) / (double)n;
+		for (int64_t i = c; i < y->count; i += C)
+			var += (y->v[i] - mean) * (y->v[i] - mean) / (double)n;
+		factor = in[2].v[c] / sqrt(var + (double)NORM_EPS);
+		for (int64_t i = c; i < y->count; i += C) {
+			y->v[i] = (y->v[i] - mean) * factor + in[3].v[c];
+			y->mag[i] = (y->mag[i] + fabs(b) + fabs(mean)) * fabs(factor) +
+				fabs(in[3].v[c]);
+		}
+	}
+}
+
 static cg_tensor *conv2d_residual(cg_tensor *const *in, const void *config)
 {
 	return cg_add(in[3], cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2]));
@@ -91,6 +124,7 @@ static void ref_residual(const void *config, const struct ref *in, struct ref *y
  * only; in frozen ones it is in both. */
 #define NORM(M) IN(M), IN(M), FIXED(NORMAL, M), FIXED(POSITIVE, M)
 #define FROZEN(M) FIXED(NORMAL, M), FIXED(NORMAL, M), FIXED(NORMAL, M), FIXED(POSITIVE, M)
+#define BATCH(M) IN_AS(POSITIVE, M), IN(M), FIXED(NORMAL, M), FIXED(POSITIVE, M)
 #define X(...) IN(__VA_ARGS__)
 #define W(...) IN(__VA_ARGS__)
 
@@ -189,6 +223,21 @@ static const struct op_case cases[] = {
 	{ "conv2d 3x3, 2 groups, with norm and relu", conv2d_norm_relu, ref_norm_relu,
 		CONFIG(PAD(1), .groups = 2), .in = { X(2, 5, 6, 8), W(3, 3, 4, 6), FROZEN(6) },
 		.K = 60 },
+	{ "conv2d 3x3 with batch norm", conv2d_batch_norm, ref_batch_norm_after, CONFIG(PAD(1)),
+		.in = { X(2, 5, 6, 17), W(3, 3, 17, 70), BATCH(70) }, .K = 690 },
+	{ "conv2d 3x3, channels in pieces, with bias and batch norm", conv2d_batch_norm,
+		ref_batch_norm_after, CONFIG(PAD(1)),
+		.in = { X(1, 7, 5, 600), W(3, 3, 600, 9), BATCH(9), FIXED(NORMAL, 9) },
+		.K = 5440 },
+	{ "conv2d 3x3 stem with batch norm", conv2d_batch_norm, ref_batch_norm_after,
+		CONFIG(PAD(1)), .in = { X(3, 11, 12, 1), W(3, 3, 1, 97), BATCH(97) }, .K = 405 },
+	{ "conv2d 1x1 with batch norm", conv2d_batch_norm, ref_batch_norm_after, CONFIG(0),
+		.in = { X(5, 6, 11, 33), W(1, 1, 33, 130), BATCH(130) }, .K = 460 },
+	{ "conv2d 1x1 with batch norm, mean 3000 sd", conv2d_batch_norm, ref_batch_norm_after,
+		CONFIG(0),
+		.in = { X(5, 6, 11, 33), W(1, 1, 33, 64), BATCH(64),
+			{ .shape = { 64 }, .scale = 1e-3, .shift = 2e4 } },
+		.K = 33, .no_grad = true },
 	{ "conv2d 1x1 with bias and a sum", conv2d_residual, ref_residual, CONFIG(0),
 		.in = { X(2, 3, 5, 17), W(1, 1, 17, 70), IN(70), IN(2, 3, 5, 70) }, .K = 70 },
 	{ "conv2d 3x3 with bias and a sum", conv2d_residual, ref_residual, CONFIG(PAD(1)),

@@ -65,6 +65,39 @@ static void ref_norm(const void *config, const struct ref *in, struct ref *y)
 	}
 }
 
+/* By the moments of the batch. */
+static cg_tensor *conv2d_batch_norm(cg_tensor *const *in, const void *config)
+{
+	cg_tensor *y = cg_conv2d_ex(in[0], in[1], config);
+
+	if (in[6])
+		y = cg_bias(y, in[6]);
+	return cg_batch_norm(
+		y, in[2], in[3], in[4]->array, in[5]->array, NORM_EPS, .9f, false);
+}
+
+static void ref_batch_norm_after(const void *config, const struct ref *in, struct ref *y)
+{
+	const int64_t C = in[2].count, n = y->count / C;
+
+	ref_conv2d(config, in, y);
+	for (int64_t c = 0; c < C; c++) {
+		const double b = in[6].v ? in[6].v[c] : 0;
+		double mean = 0, var = 0, factor;
+
+		for (int64_t i = c; i < y->count; i += C)
+			mean += (y->v[i] += b) / (double)n;
+		for (int64_t i = c; i < y->count; i += C)
+			var += (y->v[i] - mean) * (y->v[i] - mean) / (double)n;
+		factor = in[2].v[c] / sqrt(var + (double)NORM_EPS);
+		for (int64_t i = c; i < y->count; i += C) {
+			y->v[i] = (y->v[i] - mean) * factor + in[3].v[c];
+			y->mag[i] = (y->mag[i] + fabs(b) + fabs(mean)) * fabs(factor) +
+				fabs(in[3].v[c]);
+		}
+	}
+}
+
 #define CONFIG(...) \
 	&(cg_conv_config) \
 	{ \
@@ -103,6 +136,19 @@ static const struct op_case cases[] = {
 	{ "winograd 3x3 with norm", conv2d_norm, ref_norm, CONFIG(PAD(1)),
 		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 140), FIXED(NORMAL, 140), FIXED(NORMAL, 140),
 			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1260, .c = 9 },
+	{ "winograd 3x3 with batch norm", conv2d_batch_norm, ref_batch_norm_after, CONFIG(PAD(1)),
+		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 140), IN_AS(POSITIVE, 140), IN(140),
+			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1320, .c = 9 },
+	{ "winograd 3x3 with batch norm, many items", conv2d_batch_norm, ref_batch_norm_after,
+		CONFIG(PAD(1)),
+		.in = { IN(3, 41, 39, 8), IN(3, 3, 8, 9), IN_AS(POSITIVE, 9), IN(9),
+			FIXED(NORMAL, 9), FIXED(POSITIVE, 9) }, .K = 5000, .c = 12 },
+	{ "winograd 3x3 with batch norm, mean 3000 sd", conv2d_batch_norm, ref_batch_norm_after,
+		CONFIG(PAD(1)),
+		.in = { IN(3, 15, 13, 8), IN(3, 3, 8, 64), IN_AS(POSITIVE, 64), IN(64),
+			FIXED(NORMAL, 64), FIXED(POSITIVE, 64),
+			{ .shape = { 64 }, .scale = 1e-3, .shift = 2e4 } },
+		.K = 72, .no_grad = true },
 	{ "winograd 3x3 with norm, many items", conv2d_norm, ref_norm, CONFIG(PAD(1)),
 		.in = { IN(3, 41, 39, 8), IN(3, 3, 8, 9), FIXED(NORMAL, 9), FIXED(NORMAL, 9),
 			FIXED(NORMAL, 9), FIXED(POSITIVE, 9) }, .K = 81, .c = 12 },

@@ -142,11 +142,10 @@ static cg_status frozen_stats_emit(struct cg__emit *e, const cg_tensor *stats)
 		IN(stats->src[0]), IN(stats->src[1]), OUT(stats), INT(C), FLT(f->eps));
 }
 
-static const struct cg_op stats_op = { .name = "bn_stats", .emit = stats_emit };
-
-static const struct cg__attr_entry frozen_stats_attrs[] = { CG__ATTR("eps", struct norm, eps),
+static const struct cg__attr_entry stats_attrs[] = { CG__ATTR("eps", struct norm, eps),
 	{ .name = NULL } };
 
+static const struct cg_op stats_op = { .name = "bn_stats", .emit = stats_emit, .attrs = stats_attrs };
 static const struct cg_op apply_op;
 
 /* The norm itself makes what it needs of the running mean and variance. */
@@ -164,7 +163,7 @@ static bool frozen_absorb(cg_tensor *stats, const cg_tensor *y)
 static const struct cg_op frozen_stats_op = { .name = "bn_frozen_stats",
 	.emit = frozen_stats_emit,
 	.absorb = frozen_absorb,
-	.attrs = frozen_stats_attrs };
+	.attrs = stats_attrs };
 
 static cg_tensor *statistics(cg_tensor *x, cg_tensor *mean, cg_tensor *var, const struct norm *f)
 {

@@ -15,7 +15,8 @@ struct cg__norm cg__conv_norm(const cg_tensor *y)
 	const struct cg__conv *a = cg__attr(y);
 	cg_tensor *const *s = y->src + 2 + a->bias;
 
-	return a->norm ? (struct cg__norm){ s[0], s[1], s[2], s[3], a->eps } : (struct cg__norm){ 0 };
+	return a->norm ? (struct cg__norm){ s[0], s[1], s[2], s[3], NULL, a->eps }
+		       : (struct cg__norm){ .stats = y->aux[0], .eps = a->eps };
 }
 
 static const cg_tensor *summand(const cg_tensor *y)
@@ -195,6 +196,18 @@ static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 	return true;
 }
 
+/* The statistics of the batch norm behind, of more than a row. */
+static bool adopt(cg_tensor *y, const cg_tensor *stats)
+{
+	struct cg__conv *a = (struct cg__conv *)y->attr;
+
+	if (stats->src[0] != y || a->norm || a->act == CG__ACT_RELU || a->c.groups != 1 ||
+		cg__rows(y) < 2 || !cg__gemm_takes_operands(cg__ctx(y)))
+		return false;
+	a->eps = (float)cg_tensor_attr(stats, "eps");
+	return true;
+}
+
 static const struct cg__attr_entry attrs[] = { CG__ATTR("stride_h", struct cg__conv, c.stride_h),
 	CG__ATTR("stride_w", struct cg__conv, c.stride_w),
 	CG__ATTR("pad_top", struct cg__conv, c.pad_top),
@@ -204,7 +217,7 @@ static const struct cg__attr_entry attrs[] = { CG__ATTR("stride_h", struct cg__c
 	CG__ATTR("groups", struct cg__conv, c.groups), { .name = NULL } };
 
 static const struct cg_op op = {
-	.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb, .attrs = attrs
+	.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb, .adopt = adopt, .attrs = attrs
 };
 
 static cg_tensor *check(const cg_tensor *x, const cg_tensor *w, const struct cg__conv *a)

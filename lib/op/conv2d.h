@@ -9,7 +9,7 @@ struct cg__conv {
 	cg_conv_config c; /* complete: no 0 for 1 */
 	enum cg__act act;
 	int64_t B, H, W, C, P, Q, M, R, S; /* C and M of all groups */
-	float eps; /* of the norm */
+	float eps; /* of the norm, or of the one whose statistics are aux[0] */
 	bool bias, norm;
 };
 

@@ -50,19 +50,24 @@ static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const
 	const struct cg__norm norm = cg__conv_norm(y);
 	const int64_t blocks = up(pixels, block);
 	const struct cg__range r = cg__range_2d((size_t)blocks, (size_t)panels, 1, 1);
+	const cg_tensor *part = cg__moments(e, norm, blocks, panels * t.cols);
+#define NORM CG__NORM_ARGS(e, norm, blocks * panels, t.cols, part)
 
 	if (zero == NULL)
-		return CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_few", r, IN(x), IN(w),
+		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_few", r, IN(x), IN(w),
 			arg_part(a, y), IN(bias), INT(p.x), INT(a->C), INT(p.w), INT(a->M),
 			INT(p.y), INT(a->M), INT(bias != NULL), INT(a->act), INT(a->B), INT(a->H),
 			INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M), WINDOW(a),
-			INT(cg__count(x)), INT(block),
-			CG__NORM_ARGS(e, norm, blocks * panels, t.cols));
-	return CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d", r, IN(x), IN(w), arg_part(a, y),
-		IN(bias), IN(zero), INT(p.x), INT(a->C), INT(p.w), INT(a->M), INT(p.y), INT(a->M),
-		INT(0), INT(bias != NULL), INT(a->act), INT(a->B), INT(a->H), INT(a->W), INT(p.C),
-		INT(a->P), INT(a->Q), INT(p.M), WINDOW(a), INT(by_image(a->B, a->P * a->Q)),
-		INT(block), CG__NORM_ARGS(e, norm, blocks * panels, t.cols));
+			INT(cg__count(x)), INT(block), NORM));
+	else
+		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d", r, IN(x), IN(w),
+			arg_part(a, y), IN(bias), IN(zero), INT(p.x), INT(a->C), INT(p.w),
+			INT(a->M), INT(p.y), INT(a->M), INT(0), INT(bias != NULL), INT(a->act),
+			INT(a->B), INT(a->H), INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M),
+			WINDOW(a), INT(by_image(a->B, a->P * a->Q)), INT(block), NORM));
+#undef NORM
+	cg__flops(e, 2.0 * (double)(pixels * a->R * a->S * p.C) * (double)p.M);
+	return cg__join_moments(e, norm, part, blocks, panels * t.cols, pixels);
 }
 
 cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y)
@@ -74,12 +79,8 @@ cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y)
 
 	if (!few && zero == NULL)
 		return CG_ERR_HOST_MEMORY;
-	for (int64_t g = 0; g < a->c.groups; g++) {
+	for (int64_t g = 0; g < a->c.groups; g++)
 		TRY(cpu_forward(e, a, y, zero, part_of(a, g)));
-		cg__flops(e,
-			2.0 * (double)(a->B * a->P * a->Q * a->R * a->S * C) *
-				(double)(a->M / a->c.groups));
-	}
 	return CG_OK;
 }
 
@@ -99,7 +100,7 @@ static cg_status cpu_dx(struct cg__emit *e, const struct cg__conv *a, const cg_t
 		INT(a->M), INT(p.w), INT(a->M), INT(p.x), INT(a->C), INT(1), INT(0),
 		INT(CG__ACT_NONE), INT(a->B), INT(a->P), INT(a->Q), INT(p.M), INT(a->H), INT(a->W),
 		INT(p.C), WINDOW(a), INT(by_image(a->B, pixels)), INT(block),
-		CG__NORM_ARGS(e, (struct cg__norm){ 0 }, 0, 0)));
+		CG__NORM_ARGS(e, (struct cg__norm){ 0 }, 0, 0, NULL)));
 	cg__flops(e, 2.0 * (double)(a->B * a->P * a->Q * a->R * a->S * p.C) * (double)p.M);
 	return CG_OK;
 }

@@ -94,7 +94,7 @@ static bool absorb(cg_tensor *y, const cg_tensor *consumer)
 }
 
 /* The gradient of the weight reads dy, whose column sums are the gradient of the bias. */
-static bool adopt(const cg_tensor *y, const cg_tensor *t)
+static bool adopt(cg_tensor *y, const cg_tensor *t)
 {
 	const struct attr *at = cg__attr(y);
 
