@@ -3,6 +3,7 @@
 bench=bin/fer-bench
 dir=tests/bench.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 vgg="-m vgg --width 4 -b 4 -n 1"
 
 run $bench $vgg --profile --trace $dir/trace.json

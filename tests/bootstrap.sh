@@ -1,24 +1,9 @@
 #!/bin/sh
 # What ./bootstrap says and installs, with commands that only pretend.
 dir=$PWD/tests/bootstrap.tmp
-count=0
-failed=0
-rm -rf "$dir"
+. "${srcdir:-.}/tests/check.sh"
 mkdir -p "$dir/bin" || exit 1
 cp "${srcdir:-.}/bootstrap" "$dir/bootstrap" || exit 1
-
-check() {	# TEXT COMMAND...: passed if the command succeeds
-	text=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $text"
-	else
-		echo "not ok $count - $text"
-		sed 's/^/# /' "$dir/out"
-		failed=1
-	fi
-}
 
 pretend() {	# COMMAND LINE...: a script of that name
 	command=$1
@@ -30,13 +15,13 @@ pretend() {	# COMMAND LINE...: a script of that name
 	chmod +x "$dir/bin/$command"
 }
 
-run() {		# ARGUMENT...: its status in $status, its streams in out
-	PATH=$dir/bin:$PATH /bin/sh "$dir/bootstrap" "$@" >"$dir/out" 2>&1
+boot() {	# ARGUMENT...: its status in $status, what it says in err
+	PATH=$dir/bin:$PATH /bin/sh "$dir/bootstrap" "$@" >"$dir/err" 2>&1
 	status=$?
 }
 
 said() {	# PATTERN: a line of the output
-	grep -q -- "$1" "$dir/out"
+	grep -q -- "$1" "$dir/err"
 }
 
 pretend autoreconf 'echo "autoreconf $*"'
@@ -44,7 +29,7 @@ pretend apt-get 'echo "apt-get: $*"' "case \$* in *install*zlib1g-dev*) exit \${
 pretend sudo 'exec "$@"'
 
 pretend dpkg-query 'echo "install ok installed"'
-run
+boot
 check "nothing is missing" [ $status -eq 0 ]
 check "and it says so" said '^bootstrap: no package was missing$'
 check "apt-get is not called" eval '! said "apt-get:"'
@@ -52,18 +37,18 @@ check "autoreconf is" said '^autoreconf -fi$'
 
 pretend dpkg-query 'case $* in *zlib1g-dev) exit 1 ;; *\ make) echo "deinstall ok config-files" ;;' \
 	'*) echo "install ok installed" ;; esac'
-run
+boot
 check "two packages are missing" [ $status -eq 0 ]
 check "it names them first" said '^bootstrap: installing make zlib1g-dev$'
 check "lets apt-get say what it does" said '^apt-get: -q -y install --no-install-recommends make zlib1g-dev$'
-check "and names them at the end" [ "$(tail -n 2 "$dir/out" | head -n 1)" = 'bootstrap: installed make zlib1g-dev' ]
+check "and names them at the end" [ "$(tail -n 2 "$dir/err" | head -n 1)" = 'bootstrap: installed make zlib1g-dev' ]
 
-APT=100 run
+APT=100 boot
 check "apt-get fails" [ $status -eq 100 ]
 check "and autoreconf is left out" eval '! said "^autoreconf"'
-run --no-install
+boot --no-install
 check "--no-install" said '^bootstrap: installed nothing, as asked$'
-run --install
+boot --install
 check "another argument" [ $status -eq 2 ]
 
 echo "1..$count"

@@ -1,28 +1,7 @@
 #!/bin/sh
 # fer-devices from outside.
 dir=tests/devices.tmp
-count=0
-failed=0
-rm -rf $dir
-mkdir -p $dir || exit 1
-
-check() {	# TEXT COMMAND...: passed if the command succeeds
-	text=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $text"
-	else
-		echo "not ok $count - $text"
-		sed 's/^/# /' $dir/err
-		failed=1
-	fi
-}
-
-run() {		# COMMAND...: its status in $status, its streams in $dir/out and $dir/err
-	"$@" >$dir/out 2>$dir/err
-	status=$?
-}
+. "${srcdir:-.}/tests/check.sh"
 
 run env OCL_ICD_VENDORS=/nonexistent bin/fer-devices
 check "no OpenCL device" [ "$status:$(cat $dir/out $dir/err)" = "4:fer-devices: no OpenCL device" ]

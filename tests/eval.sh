@@ -7,6 +7,7 @@ compare=bin/fer-compare
 dir=tests/eval.tmp
 data=synth:210
 . "${srcdir:-.}/tests/check.sh"
+need_device
 
 value() {	# KEY [FILE]: the first value of a key of JSON
 	sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\).*/\1/p" "${2:-$dir/out}" | head -n 1

@@ -2,6 +2,7 @@
 # fer-import and fer-export from outside: there and back again, forms of files, exit codes and messages.
 dir=tests/export.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 
 run() {		# PROGRAM ARGUMENT...: its status in $status, its messages in $dir/err
 	"$@" >/dev/null 2>$dir/err

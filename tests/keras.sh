@@ -3,6 +3,7 @@
 # PYTHON=... that has Keras 3 also the real one, in both forms of .h5.
 dir=tests/keras.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 golden=${srcdir:-.}/tests/golden
 
 floats() {	# FILE N: the last N values of a .npy

@@ -4,6 +4,7 @@
 train=bin/fer-train
 dir=tests/kfold.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 
 tensors() {	# FILE: a safetensors file without its header
 	tail -c +$(($(od -An -t u8 -N 8 "$1") + 9)) "$1"

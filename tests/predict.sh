@@ -4,6 +4,7 @@
 predict=bin/fer-predict
 dir=tests/predict.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 
 run() {		# ARGUMENT...: fer-predict's status in $status, its streams in $dir/out and $dir/err
 	$predict "$@" >$dir/out 2>$dir/err

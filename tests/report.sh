@@ -5,6 +5,7 @@ train=bin/fer-train
 report=bin/fer-report
 dir=tests/report.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 
 has() {		# FILE TEXT...
 	file=$1

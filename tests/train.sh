@@ -5,6 +5,7 @@ train=bin/fer-train
 eval=bin/fer-eval
 dir=tests/train.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 
 tensors() {	# FILE: a safetensors file without its header
 	tail -c +$(($(od -An -t u8 -N 8 "$1") + 9)) "$1"

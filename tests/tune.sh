@@ -3,6 +3,7 @@
 tune=bin/fer-tune
 dir=tests/tune.tmp
 . "${srcdir:-.}/tests/check.sh"
+need_device
 CG_CACHE=$PWD/$dir/cache
 export CG_CACHE
 conv="--conv 4x9x9x16x16x3 -t .01"
