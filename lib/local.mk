@@ -91,6 +91,7 @@ cl_sources = \
 	cl/loss.cl \
 	cl/lrn.cl \
 	cl/maps.cl \
+	cl/max_pool.cl \
 	cl/moments.cl \
 	cl/norm_cpu.cl \
 	cl/optim.cl \
@@ -101,6 +102,7 @@ cl_sources = \
 	cl/tile_cpu.cl \
 	cl/tile_gpu.cl \
 	cl/tile_run_cpu.cl \
+	cl/window.cl \
 	cl/winograd_cpu.cl \
 	cl/winograd_dw_cpu.cl \
 	cl/winograd_out_cpu.cl \

@@ -124,12 +124,22 @@ static const char *index_option(const struct geometry *g)
 	return small_index(g) ? NULL : "-DINDEX=int";
 }
 
+/* Windows that do not overlap, the first at the beginning of x. */
+static bool apart(const struct geometry *g)
+{
+	return g->stride_h >= g->R && g->stride_w >= g->S && g->top == 0 && g->left == 0;
+}
+
 static cg_status max_grad_emit(struct cg__emit *e, const cg_tensor *dx)
 {
 	const struct geometry *g = cg__attr(dx);
+	const cg_tensor *dy = dx->src[0], *index = dx->src[1];
 
-	return CG__LAUNCH(e, "pool", index_option(g), "max_pool_grad", range(e, dx), IN(dx->src[0]),
-		IN(dx->src[1]), OUT(dx), GEOMETRY(dx->shape[0], g));
+	if (cg__is_cpu(e) && apart(g))
+		return CG__LAUNCH(e, "pool", index_option(g), "max_pool_grad_cells", range(e, dy),
+			IN(dy), IN(index), OUT(dx), GEOMETRY(dx->shape[0], g));
+	return CG__LAUNCH(e, "pool", index_option(g), "max_pool_grad", range(e, dx), IN(dy),
+		IN(index), OUT(dx), GEOMETRY(dx->shape[0], g));
 }
 
 static const struct cg_op max_pool_grad = { .name = "max_pool_grad", .emit = max_grad_emit };
