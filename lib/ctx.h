@@ -32,6 +32,7 @@ struct cg_ctx {
 	void *gemm;		/* gemm.c */
 	cg_stats stats;
 	uint64_t fault_count;
+	uint64_t parameter_writes; /* how often a parameter may have changed */
 };
 
 #ifndef TRY

@@ -36,6 +36,9 @@ static const struct rewrite neighbours[] = {
 	{ "conv-stats", "conv2d", "bn_stats" },
 };
 
+/* keep.c: launches of parameters alone are not repeated in every run of a plan that infers */
+static const char keep_name[] = "keep";
+
 enum { ROWS = sizeof(table) / sizeof(table[0]), NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0]) };
 
 static bool is_known(const char *word)
@@ -43,7 +46,7 @@ static bool is_known(const char *word)
 	for (int i = 0; i < ROWS + NEIGHBOURS; i++)
 		if (strcmp(word, i < ROWS ? table[i].name : neighbours[i - ROWS].name) == 0)
 			return true;
-	return strcmp(word, "all") == 0;
+	return strcmp(word, keep_name) == 0 || strcmp(word, "all") == 0;
 }
 
 cg_status cg__fuse_check(cg_ctx *ctx)
@@ -73,6 +76,11 @@ static bool is_off(const char *list, const char *name)
 			return true;
 	}
 	return false;
+}
+
+bool cg__fuse_has(const cg_ctx *ctx, const char *name)
+{
+	return !is_off(ctx->env.fuse, name);
 }
 
 static bool allowed(const struct rewrite *row, int rows, const cg_tensor *producer, const cg_tensor *consumer)

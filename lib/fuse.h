@@ -8,6 +8,9 @@
  * somebody reads them. CG_FUSE=-name leaves a row out. */
 cg_status cg__fuse(cg_graph *g, const bool *keep);
 
+/* Whether CG_FUSE leaves what has this name as it is: a rewrite, or "keep" (keep.c). */
+bool cg__fuse_has(const cg_ctx *ctx, const char *name);
+
 /* CG_ERR_ARGUMENT where CG_FUSE has a word that names no row. */
 cg_status cg__fuse_check(cg_ctx *ctx);
 

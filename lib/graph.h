@@ -29,7 +29,7 @@ struct cg_array {
 	bool borrowed;		/* the memory belongs to cg_params */
 	bool trainable;		/* no statistic, and rate is not 0 */
 	float rate;		/* factor of the learning rate */
-	cg_params *params;	/* the list it belongs to, or NULL */
+	cg_params *params;	/* the list it belongs to, or is the buffer of, or NULL */
 	unsigned flags;
 	cg_init init;
 	int64_t offset;		/* in the parameter buffer, in elements */

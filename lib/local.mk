@@ -22,6 +22,7 @@ lib_libcore_la_SOURCES = \
 	lib/gemm.c lib/gemm.h \
 	lib/gemm_sets.c \
 	lib/graph.c lib/graph.h \
+	lib/keep.c \
 	lib/kernel.c lib/kernel.h \
 	lib/nn.c \
 	lib/op.h \

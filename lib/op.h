@@ -189,6 +189,8 @@ cg_status cg__launch_call(struct cg__emit *e, const char *name, cg__call_fn fn, 
 cg_status cg__launch_zero(struct cg__emit *e, const cg_tensor *x);
 /* Appends a copy of all of x to y, of the same type and count. */
 cg_status cg__launch_copy(struct cg__emit *e, const cg_tensor *x, const cg_tensor *y);
+/* Whether launches that read nothing but t are made once, not in every run (keep.c): a parameter of a plan that infers. */
+bool cg__keeps(const struct cg__emit *e, const cg_tensor *t);
 cg_ctx *cg__emit_ctx(const struct cg__emit *e);
 const cg_tensor *cg__emit_node(const struct cg__emit *e);
 

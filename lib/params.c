@@ -92,6 +92,7 @@ static cg_status check_transfer(const cg_array *a, size_t bytes)
 cg_status cg_array_write(cg_array *a, const void *host, size_t bytes)
 {
 	TRY(check_transfer(a, bytes));
+	a->ctx->parameter_writes += a->params != NULL;
 	return cg__mem_write(a->ctx, a->mem, 0, host, bytes);
 }
 
@@ -360,6 +361,7 @@ static cg_status allocate_all(cg_params *p)
 	p->weights = cg_array_new(p->ctx, "parameters", CG_FLOAT32, 1, &n);
 	if (p->weights == NULL)
 		return cg_error_status(p->ctx);
+	p->weights->params = p;
 	for (int i = 0; i < p->count; i++)
 		TRY(cg__mem_sub(p->ctx, p->weights->mem, (size_t)p->array[i]->offset * 4,
 			p->array[i]->bytes, &p->array[i]->mem));

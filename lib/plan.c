@@ -76,12 +76,12 @@ static cg_status emit_all(cg_plan *p)
 
 /* ---- how long it lives ------------------------------------------------------------------------ */
 
-static bool in_arena(const cg_tensor *root)
+bool cg__in_arena(const cg_tensor *root)
 {
 	return root->array == NULL && root->grad_slot < 0;
 }
 
-static const cg_tensor *arg_root(const struct cg__arg *a)
+const cg_tensor *cg__arg_root(const struct cg__arg *a)
 {
 	return a->kind <= CG__UPDATE && a->t ? (a->t->op ? cg__root(a->t) : a->t) : NULL;
 }
@@ -99,6 +99,16 @@ static int slot_for(cg_plan *p, const cg_tensor *root, int launch)
 	return s;
 }
 
+/* What is kept has its memory for itself, from before the first launch. */
+static void use_slot(cg_plan *p, int slot, int launch)
+{
+	struct cg__slot *s = &p->slot[slot];
+
+	if (p->launch[launch].kept)
+		s->first = -1;
+	s->last = s->first < 0 ? p->launches : launch;
+}
+
 static cg_status find_lifetimes(cg_plan *p)
 {
 	int ids = p->graph->count + p->temps;
@@ -111,10 +121,10 @@ static cg_status find_lifetimes(cg_plan *p)
 		p->slot_of[i] = -1;
 	for (int l = 0; l < p->launches; l++)
 		for (int a = 0; a < p->launch[l].args; a++) {
-			const cg_tensor *root = arg_root(&p->launch[l].arg[a]);
+			const cg_tensor *root = cg__arg_root(&p->launch[l].arg[a]);
 
-			if (root && in_arena(root))
-				p->slot[slot_for(p, root, l)].last = l;
+			if (root && cg__in_arena(root))
+				use_slot(p, slot_for(p, root, l), l);
 		}
 	for (int i = 0; i < p->graph->count; i++) {
 		const cg_tensor *root = cg__root(p->graph->node[i]);
@@ -188,6 +198,7 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 		drop_launches(p);
 		TRY(emit_all(p));
 	}
+	TRY(cg__mark_kept_launches(p));
 	TRY(find_lifetimes(p));
 	for (int i = 0; i < p->slots; i++)
 		unshared += p->slot[i].bytes;

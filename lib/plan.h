@@ -22,6 +22,7 @@ struct cg__launch {
 	void **mem;			/* CALL: buffers of the arguments */
 	double flops;
 	double start, seconds;		/* of the run that was profiled */
+	bool kept;			/* its results serve the next runs too */
 };
 
 struct cg_plan {
@@ -42,7 +43,8 @@ struct cg_plan {
 	int banks;
 	cl_mem *sub;			/* by slot */
 	cl_mem *grad_sub;		/* by id: places in the gradient buffer */
-	bool prepared;
+	bool prepared, ran;
+	uint64_t kept_at;		/* parameter_writes before the last run, if it ran */
 	cg_status failed;
 };
 
@@ -51,10 +53,18 @@ struct cg__emit {
 	const cg_tensor *node;
 };
 
+/* The tensor whose memory an argument is, NULL for numbers; whether that memory is the plan's. */
+const cg_tensor *cg__arg_root(const struct cg__arg *a);
+bool cg__in_arena(const cg_tensor *root);
 /* The buffer of a tensor once the plan is prepared. */
 cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t);
 /* Enqueues launch i; `event` NULL, or that of a kernel. */
 cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event);
+/* keep.c: which launches need not be repeated while no parameter changes; notes what a launch writes of these. */
+cg_status cg__mark_kept_launches(cg_plan *p);
+void cg__count_parameter_writes(cg_ctx *ctx, const struct cg__launch *l);
+/* Whether launch i can be left out of the next run. */
+bool cg__plan_has(const cg_plan *p, int i);
 /* plan_tune.c: times what is unknown of the choices that emitting asked for, and adds to the seconds spent; true: emit
  * again. */
 bool cg__plan_tune(cg_plan *p, double *spent);

@@ -44,6 +44,7 @@ cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event)
 		fprintf(stderr, "cg launch: %s %s\n", l->node->op->name, l->name);
 	if (env->guard_on)
 		TRY(cg__check_poison(p, i));
+	cg__count_parameter_writes(p->ctx, l);
 	TRY(enqueue(p, l, event));
 	if (env->sync_on || env->guard_on || env->nan_on) {
 		code = clFinish(p->ctx->queue);
@@ -55,12 +56,22 @@ cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event)
 	return CG_OK;
 }
 
+bool cg__plan_has(const cg_plan *p, int i)
+{
+	return p->launch[i].kept && p->ran && p->kept_at == p->ctx->parameter_writes;
+}
+
 cg_status cg_plan_run(cg_plan *p)
 {
+	const uint64_t writes = p->ctx->parameter_writes;
+
 	TRY(cg_plan_prepare(p));
 	for (int i = 0; i < p->launches; i++)
-		TRY(cg__plan_run_one(p, i, NULL));
+		if (!cg__plan_has(p, i))
+			TRY(cg__plan_run_one(p, i, NULL));
 	clFlush(p->ctx->queue);
+	p->kept_at = writes;
+	p->ran = true;
 	return CG_OK;
 }
 

@@ -25,7 +25,7 @@ lib/params
 lib/autodiff
 lib/fuse
 lib/plan
-lib/emit lib/check lib/plan_tune lib/plan_run lib/profile lib/summary
+lib/emit lib/keep lib/check lib/plan_tune lib/plan_run lib/profile lib/summary
 lib/safetensors lib/nn lib/optim lib/sched
 lib/safetensors_write lib/optim_file
 lib/checkpoint

@@ -9,6 +9,7 @@ ops_programs = \
 	tests/test_conv2d \
 	tests/test_dropout \
 	tests/test_gemm \
+	tests/test_keep \
 	tests/test_golden \
 	tests/test_loss \
 	tests/test_models \
