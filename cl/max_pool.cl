@@ -1,15 +1,19 @@
 /*
  * The maximum of windows, and its gradient; a part of pool.cl.
+ *
+ * With -DNORM what is pooled is gamma (x - mean) rstd + beta, then relu if asked for: stats [3,C] is
+ * mean, rstd, var. `pooled` is y where what was pooled came from a relu, whose gradient is taken
+ * along, else NULL.
  */
 
-/* The first position of a window that lies in the padding; R S or more if there is none. */
+/* The first position of a window that lies in the padding; -1 if there is none. */
 static inline int first_padding(struct geometry g, int h0, int w0)
 {
 	if (h0 < 0 || w0 < 0)
 		return 0;
 	if (w0 + g.S > g.W && g.right > 0)
 		return g.W - w0;
-	return h0 + g.R > g.H && g.bottom > 0 ? (g.H - h0) * g.S : g.R * g.S;
+	return h0 + g.R > g.H && g.bottom > 0 ? (g.H - h0) * g.S : -1;
 }
 
 /* The largest so far, and where in the window it is. */
@@ -18,16 +22,46 @@ struct best {
 	cg_ilanes at;
 };
 
+/* What becomes of x of some channels before it is pooled. */
+struct before {
+	cg_lanes scale, shift;
+	float floor;
+};
+
+static inline struct before before_of(__global const float *stats, __global const float *gamma,
+	__global const float *beta, int relu, int C, int c, int n)
+{
+	struct before f = { 1, 0, 0 };
+
+#ifdef NORM
+	f.scale = cg_load(gamma + c, n) * cg_load(stats + C + c, n);
+	f.shift = cg_load(beta + c, n) - cg_load(stats + c, n) * f.scale;
+	f.floor = relu ? 0 : -INFINITY;
+#endif
+	return f;
+}
+
+static inline cg_lanes apply(struct before f, cg_lanes v)
+{
+#ifdef NORM
+	v = v * f.scale + f.shift;
+	return select(v, (cg_lanes)f.floor, v < f.floor);
+#else
+	return v;
+#endif
+}
+
 /* Positions r0, s0 .. r1 - 1, s1 - 1 of a window; x is the first of them, `row` floats to the next row of x. */
 static inline struct best best_of(
-	__global const float *x, int row, int C, int S, int r0, int r1, int s0, int s1, int n)
+	__global const float *x, int row, int C, int S, int r0, int r1, int s0, int s1,
+	struct before f, int n)
 {
 	struct best b = { -INFINITY, r0 * S + s0 };
 
 	for (int r = r0; r < r1; r++)
 		for (int s = s0; s < s1; s++) {
 			__global const float *from = x + (r - r0) * row + (s - s0) * C;
-			const cg_lanes v = cg_load(from, n);
+			const cg_lanes v = apply(f, cg_load(from, n));
 			const cg_ilanes better = (v > b.value) | (v != v);
 
 			CG_READS(from);
@@ -37,35 +71,58 @@ static inline struct best best_of(
 	return b;
 }
 
-static inline void max_at(struct geometry g, __global const float *x, __global float *y,
-	__global INDEX *index, int b, int p, int q, int first, int last)
+/* The window whose positions r0, s0 .. r1 - 1, s1 - 1 are in x, of n channels; a padding of zeros comes at `zero`. */
+static inline void max_of(__global const float *x, __global float *y, __global INDEX *index,
+	int row, int C, int S, int r0, int r1, int s0, int s1, int zero, struct before f, int n)
+{
+	struct best m = best_of(x, row, C, S, r0, r1, s0, s1, f, n);
+
+	if (zero >= 0) {
+		const cg_ilanes better = (m.value < 0) | ((m.value == 0) & (m.at > zero));
+
+		m.value = select(m.value, (cg_lanes)0, better);
+		m.at = select(m.at, (cg_ilanes)zero, better);
+	}
+	CG_WRITES(y);
+	cg_store(m.value, y, n);
+	if (index)
+		store_index(m.at, index, n);
+}
+
+static inline void max_at(struct geometry g, __global const float *x,
+	__global const float *stats, __global const float *gamma, __global const float *beta,
+	__global float *y, __global INDEX *index, int relu, int b, int p, int q, int first, int last)
 {
 	const int h0 = p * g.stride_h - g.top, w0 = q * g.stride_w - g.left;
 	const int r0 = max(-h0, 0), r1 = min(g.R, g.H - h0);
 	const int s0 = max(-w0, 0), s1 = min(g.S, g.W - w0);
-	const int zero = g.flag ? first_padding(g, h0, w0) : g.R * g.S, row = g.W * g.C;
-	const int halves = g.R == 2 && g.S == 2 && r1 - r0 == 2 && s1 - s0 == 2;
+	const int zero = g.flag ? first_padding(g, h0, w0) : -1, row = g.W * g.C;
 	const size_t from = in_x(g, b, h0 + r0, w0 + s0), to = in_y(g, b, p, q);
 
-	EACH(c, n) {
-		struct best m = halves ? best_of(x + from + c, row, g.C, 2, 0, 2, 0, 2, n)
-				       : best_of(x + from + c, row, g.C, g.S, r0, r1, s0, s1, n);
-
-		if (zero < g.R * g.S) {
-			const cg_ilanes better = (m.value < 0) | ((m.value == 0) & (m.at > zero));
-
-			m.value = select(m.value, (cg_lanes)0, better);
-			m.at = select(m.at, (cg_ilanes)zero, better);
-		}
-		CG_WRITES(y + to + c);
-		cg_store(m.value, y + to + c, n);
-		if (index)
-			store_index(m.at, index + to + c, n);
+#define MAX(S, r0, r1, s0, s1, zero, n) \
+	max_of(x + from + c, y + to + c, index ? index + to + c : 0, row, g.C, S, r0, r1, s0, s1, \
+		zero, before_of(stats, gamma, beta, relu, g.C, c, n), n)
+	if (g.S == 2 && r0 == 0 && r1 == 2 && s0 == 0 && s1 == 2 && zero < 0 &&
+		(last - first) % CG_LANES == 0) {
+		for (int c = first; c < last; c += CG_LANES)
+			MAX(2, 0, 2, 0, 2, -1, CG_LANES);
+	} else {
+		EACH(c, n)
+			MAX(g.S, r0, r1, s0, s1, zero, n);
 	}
 }
 
+/* dy where y is above zero; y may be NULL */
+static inline cg_lanes gated(__global const float *dy, __global const float *y, int n)
+{
+	const cg_lanes d = cg_load(dy, n);
+
+	return y ? select((cg_lanes)0, d, cg_load(y, n) > 0) : d;
+}
+
 static inline void max_grad_at(struct geometry g, __global const float *dy,
-	__global const INDEX *index, __global float *dx, int b, int h, int w, int first, int last)
+	__global const INDEX *index, __global const float *pooled, __global float *dx, int b, int h,
+	int w, int first, int last)
 {
 	const struct span ps = covering(h, g.H, g.P, g.R, g.stride_h, g.top, 0);
 	const struct span qs = covering(w, g.W, g.Q, g.S, g.stride_w, g.left, 0);
@@ -81,7 +138,9 @@ static inline void max_grad_at(struct geometry g, __global const float *dy,
 				const size_t at = in_y(g, b, p, q) + c;
 				const cg_ilanes chosen = load_index(index + at, n) == r * g.S + s;
 
-				sum += select((cg_lanes)0, cg_load(dy + at, n), chosen);
+				const cg_lanes d = gated(dy + at, pooled ? pooled + at : 0, n);
+
+				sum += select((cg_lanes)0, d, chosen);
 			}
 		CG_WRITES(dx + to + c);
 		cg_store(sum, dx + to + c, n);
@@ -90,22 +149,23 @@ static inline void max_grad_at(struct geometry g, __global const float *dy,
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-CG_SINGLE __kernel void max_pool(
-	__global const float *x, __global float *y, __global INDEX *index, GEOMETRY)
+CG_SINGLE __kernel void max_pool(__global const float *x, __global const float *stats,
+	__global const float *gamma, __global const float *beta, __global float *y,
+	__global INDEX *index, int relu, GEOMETRY)
 {
 	const struct geometry g = GATHER_GEOMETRY;
 
 	FOR_PIXELS(b, p, q, P, Q)
-		max_at(g, x, y, index, b, p, q, first, last);
+		max_at(g, x, stats, gamma, beta, y, index, relu, b, p, q, first, last);
 }
 
-CG_SINGLE __kernel void max_pool_grad(
-	__global const float *dy, __global const INDEX *index, __global float *dx, GEOMETRY)
+CG_SINGLE __kernel void max_pool_grad(__global const float *dy, __global const INDEX *index,
+	__global const float *pooled, __global float *dx, GEOMETRY)
 {
 	const struct geometry g = GATHER_GEOMETRY;
 
 	FOR_PIXELS(b, h, w, H, W)
-		max_grad_at(g, dy, index, dx, b, h, w, first, last);
+		max_grad_at(g, dy, index, pooled, dx, b, h, w, first, last);
 }
 
 #if CG_CPU
@@ -113,8 +173,8 @@ CG_SINGLE __kernel void max_pool_grad(
  * Where windows do not overlap and the first begins with x, a pixel is in one at most: cell (p, q)
  * is what window (p, q) covers and what then follows before the next. A task is a row of cells.
  */
-CG_SINGLE __kernel void max_pool_grad_cells(
-	__global const float *dy, __global const INDEX *index, __global float *dx, GEOMETRY)
+CG_SINGLE __kernel void max_pool_grad_cells(__global const float *dy,
+	__global const INDEX *index, __global const float *pooled, __global float *dx, GEOMETRY)
 {
 	const struct geometry g = GATHER_GEOMETRY;
 
@@ -124,7 +184,8 @@ CG_SINGLE __kernel void max_pool_grad_cells(
 		const size_t from = in_y(g, b, p, q), to = in_x(g, b, h0, w0);
 
 		EACH(c, n) {
-			const vfloat d = cg_load(dy + from + c, n);
+			__global const float *y = pooled ? pooled + from + c : 0;
+			const vfloat d = gated(dy + from + c, y, n);
 			const vint chosen = load_index(index + from + c, n);
 
 			CG_READS(dy + from + c);

@@ -29,6 +29,8 @@ static const struct rewrite {
 	{ "norm-relu", "bn_apply", "relu" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad_input" },
+	{ "norm-pool", "bn_apply", "max_pool" },
+	{ "pool-relu-grad", "max_pool_grad", "relu_grad" },
 };
 
 static const struct rewrite neighbours[] = {

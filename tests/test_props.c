@@ -166,6 +166,27 @@ static cg_tensor *norm(cg_tensor *x, cg_tensor *b, cg_array *running)
 	return cg_batch_norm(x, b, cg_scale(b, -.5f), running, running, .5f, .9f, true);
 }
 
+static cg_tensor *batch_norm(cg_tensor *x, cg_tensor *b, cg_array *running, bool relu)
+{
+	cg_tensor *y = cg_batch_norm(x, b, cg_scale(b, .1f), running, running, 1e-3f, .9f, false);
+
+	return relu ? cg_relu(y) : y;
+}
+
+/* With a part of x, so that the gradient sees y even where it passes nothing on. */
+static cg_tensor *beside(cg_tensor *y, cg_tensor *x)
+{
+	const int64_t *shape = cg_tensor_shape(y);
+
+	return cg_add(y, cg_slice(cg_slice(x, 1, 0, shape[1]), 2, 0, shape[2]));
+}
+
+static const cg_pool_config halves = { .window_h = 2, .window_w = 2 };
+static const cg_pool_config sparse = { .window_h = 1, .window_w = 2, .stride_h = 2, .stride_w = 3,
+	.pad_right = 1, .pad_zero = true };
+static const cg_pool_config overlapping = { .window_h = 3, .window_w = 3, .stride_h = 2, .stride_w = 2,
+	.pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1 };
+
 /* Each pair that the table of rewrites names, in a row: x 3x6x5x4, w 3x3x4x4, b and running 4. */
 static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *running, int i)
 {
@@ -198,11 +219,20 @@ static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *r
 	case 16: /* a norm's own sum of squares is constant */
 		return cg_add(x, cg_batch_norm(cg_conv2d(x, w, 1, 1), b, cg_scale(b, .1f), running,
 				running, 1e-3f, .9f, false));
+	case 17: return beside(cg_max_pool(batch_norm(x, b, running, true), &halves), x);
+	case 18: return beside(cg_max_pool(batch_norm(x, b, running, false), &halves), x);
+	case 19: return beside(cg_max_pool(batch_norm(x, b, running, true), &overlapping), x);
+	case 20: return beside(cg_max_pool(batch_norm(x, b, running, true), &sparse), x);
+	case 21: return beside(cg_max_pool(cg_relu(cg_conv2d(x, w, 1, 1)), &halves), x);
+	case 22: return beside(cg_max_pool(cg_relu(cg_conv2d(x, w, 1, 1)), &overlapping), x);
+	case 23: /* the norm's result has two users */
+		x = batch_norm(x, b, running, true);
+		return beside(cg_max_pool(x, &halves), x);
 	}
 	return NULL;
 }
 
-enum { PAIRS = 17, MOST = 3 * 6 * 5 * 4 };
+enum { PAIRS = 24, MOST = 3 * 6 * 5 * 4 };
 
 /* y of an inference graph, or dx of sum y^2; returns the launches. */
 static int run_pair(cg_ctx *ctx, cg_array *const *a, int i, bool dx, float *out)

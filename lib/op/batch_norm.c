@@ -16,7 +16,8 @@
 
 struct norm {
 	float eps, momentum;
-	bool frozen, relu;
+	bool frozen;
+	int32_t relu;
 };
 
 enum { BLOCK = 8, COLUMNS = 512 }; /* as in batch_norm_sums.cl */
@@ -322,11 +323,15 @@ static bool apply_absorb(cg_tensor *y, const cg_tensor *consumer)
 	return true;
 }
 
+static const struct cg__attr_entry apply_attrs[] = { CG__ATTR("relu", struct norm, relu),
+	{ .name = NULL } };
+
 static const struct cg_op apply_op = { .name = "bn_apply",
 	.flags = CG__INPLACE,
 	.emit = apply_emit,
 	.grad = apply_grad,
-	.absorb = apply_absorb };
+	.absorb = apply_absorb,
+	.attrs = apply_attrs };
 
 static bool one_per_channel(const cg_tensor *x, const cg_tensor *p, const char *name)
 {

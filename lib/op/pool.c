@@ -10,13 +10,14 @@
 
 enum { NO_PAD_COUNT, PAD_COUNT, ADAPTIVE };
 
-/* What both directions need to know; the kernels' GEOMETRY. */
+/* What both directions need to know. */
 struct geometry {
 	int64_t H, W, C, P, Q;
 	int32_t R, S, stride_h, stride_w, top, left, bottom, right;
 	int32_t flag;
 };
 
+/* GEOMETRY of cl/window.cl. */
 #define GEOMETRY(B, g) \
 	INT(B), INT((g)->H), INT((g)->W), INT((g)->C), INT((g)->P), INT((g)->Q), INT((g)->R), \
 		INT((g)->S), INT((g)->stride_h), INT((g)->stride_w), INT((g)->top), \
@@ -88,11 +89,12 @@ static bool lay_out(cg_tensor *x, const char *op, const cg_pool_config *c, struc
 	return true;
 }
 
-static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geometry *g)
+/* g begins the attributes. */
+static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geometry *g, size_t bytes)
 {
 	int64_t shape[] = { x->shape[0], g->P, g->Q, g->C };
 
-	return cg__node(op, CG_FLOAT32, 4, shape, CG__SRC(x), g, sizeof(*g));
+	return cg__node(op, CG_FLOAT32, 4, shape, CG__SRC(x), g, bytes);
 }
 
 /* `flag` is the last one. */
@@ -114,6 +116,12 @@ static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geom
 
 /* ---- maximum ----------------------------------------------------------------------------- */
 
+/* What is pooled may be a batch norm of src[0], then relu if asked for: src 1 .. 3 are its statistics, gamma, beta. */
+struct max {
+	struct geometry g;
+	int32_t norm, relu;
+};
+
 static bool small_index(const struct geometry *g)
 {
 	return g->R * g->S <= 256;
@@ -130,50 +138,83 @@ static bool apart(const struct geometry *g)
 	return g->stride_h >= g->R && g->stride_w >= g->S && g->top == 0 && g->left == 0;
 }
 
+/* src: dy, index; where a relu came before the pool, y. */
 static cg_status max_grad_emit(struct cg__emit *e, const cg_tensor *dx)
 {
 	const struct geometry *g = cg__attr(dx);
-	const cg_tensor *dy = dx->src[0], *index = dx->src[1];
+	const cg_tensor *dy = dx->src[0], *y = dx->nsrc > 2 ? dx->src[2] : NULL;
+	const bool cells = cg__is_cpu(e) && apart(g);
 
-	if (cg__is_cpu(e) && apart(g))
-		return CG__LAUNCH(e, "pool", index_option(g), "max_pool_grad_cells", range(e, dy),
-			IN(dy), IN(index), OUT(dx), GEOMETRY(dx->shape[0], g));
-	return CG__LAUNCH(e, "pool", index_option(g), "max_pool_grad", range(e, dx), IN(dy),
-		IN(index), OUT(dx), GEOMETRY(dx->shape[0], g));
+	return CG__LAUNCH(e, "pool", index_option(g),
+		cells ? "max_pool_grad_cells" : "max_pool_grad", range(e, cells ? dy : dx), IN(dy),
+		IN(dx->src[1]), IN(y), OUT(dx), GEOMETRY(dx->shape[0], g));
 }
 
-static const struct cg_op max_pool_grad = { .name = "max_pool_grad", .emit = max_grad_emit };
+/* The gradient of the relu whose result was pooled: what won is above zero where y is. */
+static bool max_grad_absorb(cg_tensor *dx, const cg_tensor *consumer)
+{
+	cg_tensor *pool = dx->src[1]->src[0];
+
+	if (dx->nsrc > 2 || pool->src[0] != consumer->src[1] || pool->nsrc > 1)
+		return false;
+	dx->src[dx->nsrc++] = pool;
+	return true;
+}
+
+static const struct cg_op max_pool_grad = {
+	.name = "max_pool_grad", .emit = max_grad_emit, .absorb = max_grad_absorb
+};
 
 static cg_status max_emit(struct cg__emit *e, const cg_tensor *y)
 {
-	const struct geometry *g = cg__attr(y);
+	const struct max *a = cg__attr(y);
+	cg_tensor *const *s = y->src + 1;
+	const char *options = !a->norm ? index_option(&a->g)
+		: small_index(&a->g) ? "-DNORM" : "-DNORM -DINDEX=int";
 
-	return CG__LAUNCH(e, "pool", index_option(g), "max_pool", range(e, y), IN(y->src[0]),
-		OUT(y), OUT(y->aux[0]), GEOMETRY(y->shape[0], g));
+	return CG__LAUNCH(e, "pool", options, "max_pool", range(e, y), IN(y->src[0]),
+		IN(a->norm ? s[0] : NULL), IN(a->norm ? s[1] : NULL),
+		IN(a->norm ? s[2] : NULL), OUT(y), OUT(y->aux[0]), INT(a->relu),
+		GEOMETRY(y->shape[0], &a->g));
 }
 
 static void max_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 {
-	const struct geometry *g = cg__attr(y);
-	cg_tensor *index = cg__aux(y, 0, small_index(g) ? CG_UINT8 : CG_INT32, 4, y->shape);
+	const struct max *a = cg__attr(y);
+	cg_tensor *index = cg__aux(y, 0, small_index(&a->g) ? CG_UINT8 : CG_INT32, 4, y->shape);
 
-	dx[0] = cg__node_like(&max_pool_grad, y->src[0], CG__SRC(dy, index), g, sizeof(*g));
+	dx[0] = cg__node_like(&max_pool_grad, y->src[0], CG__SRC(dy, index), &a->g, sizeof(a->g));
+}
+
+/* A norm, with relu if it has one, by statistics of the batch. */
+static bool max_take(cg_tensor *y, const cg_tensor *norm)
+{
+	struct max *a = (struct max *)y->attr;
+
+	if (a->norm || norm->nsrc != 4)
+		return false;
+	a->norm = true;
+	a->relu = (int32_t)cg_tensor_attr(norm, "relu");
+	y->nsrc = norm->nsrc;
+	for (int i = 0; i < norm->nsrc; i++)
+		y->src[i] = norm->src[i];
+	return true;
 }
 
 static const struct cg__attr_entry max_attrs[] = ATTRS("pad_zero");
 
 static const struct cg_op max_pool = {
-	.name = "max_pool", .emit = max_emit, .grad = max_grad, .attrs = max_attrs
+	.name = "max_pool", .emit = max_emit, .grad = max_grad, .take = max_take, .attrs = max_attrs
 };
 
 cg_tensor *cg_max_pool(cg_tensor *x, const cg_pool_config *config)
 {
-	struct geometry g;
+	struct max a = { .norm = false };
 
-	if (!x || !lay_out(x, "max_pool", config, &g))
+	if (!x || !lay_out(x, "max_pool", config, &a.g))
 		return NULL;
-	g.flag = config->pad_zero;
-	return pooled(&max_pool, x, &g);
+	a.g.flag = config->pad_zero;
+	return pooled(&max_pool, x, &a.g, sizeof(a));
 }
 
 /* ---- mean -------------------------------------------------------------------------------- */
@@ -211,7 +252,7 @@ cg_tensor *cg_avg_pool(cg_tensor *x, const cg_pool_config *config)
 	if (!x || !lay_out(x, "avg_pool", config, &g))
 		return NULL;
 	g.flag = config->count_pad ? PAD_COUNT : NO_PAD_COUNT;
-	return pooled(&avg_pool, x, &g);
+	return pooled(&avg_pool, x, &g, sizeof(g));
 }
 
 cg_tensor *cg_adaptive_avg_pool(cg_tensor *x, int64_t P, int64_t Q)
@@ -235,7 +276,7 @@ cg_tensor *cg_adaptive_avg_pool(cg_tensor *x, int64_t P, int64_t Q)
 	g.H = x->shape[1];
 	g.W = x->shape[2];
 	g.C = x->shape[3];
-	return pooled(&avg_pool, x, &g);
+	return pooled(&avg_pool, x, &g, sizeof(g));
 }
 
 cg_tensor *cg_global_avg_pool(cg_tensor *x)
