@@ -12,6 +12,7 @@
 #include "tile_cpu.cl"
 
 #define KC 576 /* longest piece of the reduction; FEW in conv2d.c */
+#define KC_PACKED 2304 /* of packed weights, which are read in place */
 #define TAPS 64 /* most taps in it */
 
 /* A grid of pixels: all of a result, or one phase of dx. */
@@ -97,7 +98,7 @@ struct taps {
 	int dh[TAPS], dw[TAPS];
 };
 
-/* Chooses `n` taps from t0 on and copies their part of w, columns n0 .., into the panel. */
+/* Chooses `n` taps from t0 on and, unless w is packed, copies their part of it, columns n0 .., into the panel. */
 static void load_taps(struct taps *k, float *panel, __global const float *w, struct conv f,
 	struct axis v, struct axis u, int t0, int n0, int cols)
 {
@@ -107,6 +108,8 @@ static void load_taps(struct taps *k, float *panel, __global const float *w, str
 
 		k->dh[t] = i * v.dir;
 		k->dw[t] = j * u.dir;
+		if (f.ldw == 0)
+			continue;
 		if (f.transposed)
 			panel_transpose(panel, w + (size_t)(tap * f.M + n0) * f.ldw + k->c0, f.ldw,
 				k->channels, cols);
@@ -138,16 +141,16 @@ static int all_inside(const struct taps *k, const int *h, const int *l, int H, i
 }
 
 /*
- * The segments of a tile: a[s][i] is the input of row i under tap s; image[i] and h[i], l[i] are
+ * The segments of a tile, `stride` apart in the panel: a[s][i] is the input of row i under tap s; image[i] and h[i], l[i] are
  * its image and the origin of its window. `zero` where that is outside; taps outside for all rows
  * are left out.
  */
-static int aim(__global const float **a, int *at, const struct taps *k,
+static int aim(__global const float **a, int *at, const struct taps *k, int stride,
 	__global const float *const *image, const int *h, const int *l, __global const float *zero,
 	struct conv f)
 {
 	__global const float *origin[MR];
-	const int inside = all_inside(k, h, l, f.H, f.W), stride = k->channels * NR;
+	const int inside = all_inside(k, h, l, f.H, f.W);
 	int segments = 0;
 
 	for (int i = 0; i < MR; i++)
@@ -175,7 +178,8 @@ static int aim(__global const float **a, int *at, const struct taps *k,
 
 /*
  * y[B,P,Q,M] = act(norm(conv(x, w) + bias)); with `transposed` x is dy [B,H,W,C] (C: channels of y), the
- * result dx [B,P,Q,M] (M: channels of x) and w is read as [R,S,M,C]. `zero` holds at least C zeros.
+ * result dx [B,P,Q,M] (M: channels of x) and w is read as [R,S,M,C]. With ldw 0 and one group w is panels [R,S,C][NR], as
+ * gemm_pack makes them. `zero` holds at least C zeros.
  *
  * Where images are small, by_image makes the rows of a tile the same pixel of different images: a
  * tap that is outside is then outside for all of them, and left out.
@@ -201,8 +205,9 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 	const struct grid g = { B, (P - v.offset + v.spread - 1) / v.spread,
 		(Q - u.offset + u.spread - 1) / u.spread, by_image };
 	const int m0 = get_global_id(0) * mb, m1 = min(g.B * g.h * g.w, m0 + mb);
-	const int pieces = (C + KC - 1) / KC, piece = (C + pieces - 1) / pieces;
-	const int taps = v.taps * u.taps, together = min(TAPS, KC / piece);
+	const int packed = ldw == 0, most = packed ? KC_PACKED : KC;
+	const int pieces = (C + most - 1) / most, piece = (C + pieces - 1) / pieces;
+	const int taps = v.taps * u.taps, together = min(TAPS, most / piece);
 	struct result r = { .cols = min(NR, M - n0), .add = 0 };
 	const struct norm norm = NORM;
 	struct moments s = moments_of(part, get_global_id(0), n0, M);
@@ -238,8 +243,14 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 						p = next_pixel(p, g);
 				}
 				p = next_pixel(p, g);
-				segments = aim(a, at, &k, image, h, l, zero, f);
-				tile(a, at, segments, k.channels, 1, panel, out, bias, r);
+				segments = aim(a, at, &k, (packed ? C : k.channels) * NR, image, h, l,
+					zero, f);
+				if (packed)
+					tile_direct(a, at, segments, k.channels, 1,
+						w + (size_t)n0 * R * S * C + (size_t)(t0 * C + c0) * NR,
+						NR, out, bias, r);
+				else
+					tile(a, at, segments, k.channels, 1, panel, out, bias, r);
 				if (last && part)
 					moments_add(&s, out, r.rows, r.cols);
 			}

@@ -14,15 +14,11 @@
 #define PANELS 1024 /* rows of the panels of an item of gemm_tn; also in gemm.c */
 #define MB_TN 192 /* ROWS_TN: rows of A' that a work-item of gemm_tn copies */
 
-/* Few rows do not repay a copy of B, where its rows lie close and the panel is larger than the first cache. */
-#define DIRECT_ROWS 600
-#define DIRECT_LDB 768
-#define DIRECT_K 128
 #define ROW_COLS 1024 /* as in gemm.c */
 #define DEPTH 8 /* rows of B that gemm_row reads at a time */
 
 /*
- * A as [M,K]; B as [K,N] or, with tb, as [N,K]. other, if any, is a dense [M,N] beside C (struct result).
+ * A as [M,K]; B as [K,N] or, with tb, as [N,K], or, with ldb 0, as gemm_pack makes it. other, if any, is a dense [M,N] beside C (struct result).
  * A norm, if any, comes after the bias, before act; part, if any, gets the moments of C.
  * Global size: panels, row blocks of mb, batch
  * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
@@ -35,19 +31,19 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
 	const int z = get_global_id(2), n0 = get_global_id(0) * NR;
-	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0;
+	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0, packed = ldb == 0;
 	struct result r = { .cols = min(NR, N - n0), .other = other ? other - c : 0 };
 	const struct norm f = NORM;
 	struct moments s = moments_of(part, get_global_id(1), n0, N);
 
 	a += a_off + (size_t)z * sa;
-	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : n0);
+	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : packed ? (size_t)n0 * K : n0);
 	c += c_off + (size_t)z * sc + n0;
 	bias = bias_of(f, bias, has_bias, n0, r.cols);
+	ldb = packed ? NR : ldb;
 	for (int k0 = 0; k0 < K; k0 += kc) {
 		const int n = min(kc, K - k0), last = k0 + n == K;
-		const int direct = !tb && r.cols == NR && ldb <= DIRECT_LDB && n >= DIRECT_K &&
-			m1 - m0 <= DIRECT_ROWS;
+		const int direct = packed || (!tb && r.cols == NR && reads_in_place(ldb, n, m1 - m0));
 
 		if (tb)
 			panel_transpose(panel, b + k0, ldb, n, r.cols);
@@ -75,6 +71,24 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 		}
 	}
 	moments_end(&s);
+}
+
+/* B [K,N], or with tb [N,K], as panels [K][NR], the columns behind N zero. Global size: panels, pieces of kc <= KC rows. */
+__kernel CG_SINGLE void gemm_pack(__global const float *restrict b, __global float *restrict packed, int b_off, int ldb,
+	int tb, int K, int N, int kc)
+{
+	vfloat panel_[KC * NV];
+	float *panel = (float *)panel_;
+	const int n0 = get_global_id(0) * NR, k0 = get_global_id(1) * kc, n = min(kc, K - k0);
+
+	b += b_off;
+	packed += (size_t)n0 * K + (size_t)k0 * NR;
+	if (tb)
+		panel_transpose(panel, b + (size_t)n0 * ldb + k0, ldb, n, min(NR, N - n0));
+	else
+		panel_copy(panel, b + (size_t)k0 * ldb + n0, ldb, n, min(NR, N - n0));
+	for (int i = 0; i < n * NV; i++)
+		VSTORE(panel_[i], i, packed);
 }
 
 /*

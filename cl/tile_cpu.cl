@@ -24,6 +24,7 @@
 #define FETCH(p) prefetch(p, 16)
 #endif
 #define AHEAD_ROWS 16 /* of B, fetched before they are copied */
+#define DIRECT_AHEAD 32 /* that are read in place */
 
 enum { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_TANH, ACT_ADD, ACT_MUL }; /* enum cg__act */
 
@@ -132,6 +133,13 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 #define TILE tile_columns
 #define SPACE __global
 #include "tile_run_cpu.cl"
+
+/* Few rows do not repay a copy of n rows of B, where these lie close and the panel is larger than the first cache; a
+ * single tile never does. */
+static inline int reads_in_place(int ldb, int n, int rows)
+{
+	return rows <= MR || (rows <= 600 && ldb <= 768 && n >= 128);
+}
 
 /* ---- panels of B: [k][NR], columns behind `cols` are zero ------------------------------- */
 

@@ -47,6 +47,10 @@ __attribute__((noinline)) static void AT(TILE)(const SPACE float *const *a, cons
 		for (int k = 0; k < n; k++) {
 			vfloat v[NV];
 
+#if DIRECT
+			UNROLL for (int j = 0; j < NR; j += 16)
+				FETCH(row + (k + DIRECT_AHEAD) * ldb + j);
+#endif
 			UNROLL for (int j = 0; j < NV; j++)
 				v[j] = VB(row, k, j);
 			UNROLL for (int i = 0; i < MR; i++)

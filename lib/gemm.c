@@ -184,8 +184,8 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum c
 
 /* ---- our register tiles: CPU style ------------------------------------------------------ */
 
-/* KC, KC_TN, PANELS, MB_TN, ROW_COLS of gemm_cpu.cl */
-enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192, ROW_COLS = 1024 };
+/* KC, KC_TN, PANELS, MB_TN, ROW_COLS of gemm_cpu.cl, ldb of tile_cpu.cl's reads_in_place */
+enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192, ROW_COLS = 1024, IN_PLACE = 768 };
 /* What else takes as long as multiply-adds do: copying an element of B as COPY_ROWS of them, reading one of A' first
  * as READ_COLUMNS, writing and adding up one of a part of C as SUM_PART, a launch LAUNCH. Measured with AVX-512. */
 enum { COPY_ROWS = 32, READ_COLUMNS = 24, SUM_PART = 48, LAUNCH = 1600000 };
@@ -218,18 +218,28 @@ static double rounds(const struct cg__emit *e, int64_t items)
 	return (double)up(items, cg__compute_units(e)) + .25;
 }
 
-int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels)
+/* How long an item takes, in rows: it copies its part of B first, or reads it packed while it multiplies. */
+static double item_cost(int64_t block, bool packed)
+{
+	enum { READ_ROWS = 24, BEGIN = 2 };
+
+	if (!packed)
+		return (double)(block + COPY_ROWS / 2);
+	return (double)((block < READ_ROWS ? READ_ROWS : block) + BEGIN);
+}
+
+int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels, bool packed)
 {
 	const int64_t items = up(4 * cg__compute_units(e), panels);
-	/* an item copies its part of B: that pays from some 24 rows on */
-	const int64_t least = clamped(items, up(rows, 600), up(rows, 24));
+	/* copying B pays from some 24 rows on */
+	const int64_t least = packed ? up(rows, 600) : clamped(items, up(rows, 600), up(rows, 24));
+	const int64_t most = 2 * (packed && items > least ? items : least);
 	int64_t best = rows;
 	double lowest = INFINITY;
 
-	for (int64_t n = least; n <= 2 * least; n++) {
+	for (int64_t n = least; n <= most; n++) {
 		const int64_t block = up(up(rows, n), t.rows) * t.rows;
-		const double cost =
-			rounds(e, panels * up(rows, block)) * (double)(block + COPY_ROWS / 2);
+		const double cost = rounds(e, panels * up(rows, block)) * item_cost(block, packed);
 
 		if (cost < lowest) {
 			lowest = cost;
@@ -274,19 +284,43 @@ cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tenso
 		INT(items), INT(W), INT(C), FLT(rows), FLT(n.eps));
 }
 
+/* gemm_row's */
+static bool is_row(const struct cg__gemm *g)
+{
+	return g->M == 1 && g->batch == 1 && !g->trans_b && g->N >= 64;
+}
+
+/* Not where a few rows do as well with B in place. */
+static bool packs(const struct cg__emit *e, const struct cg__gemm *g)
+{
+	const bool in_place = !g->trans_b && g->ldb <= IN_PLACE && g->N % cg__tile_of(e, g->N).cols == 0;
+
+	return cg__is_cpu(e) && g->batch == 1 && !g->trans_a && !in_place && !is_row(g) &&
+		cg__packs(e, g->b, g->M);
+}
+
 static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	const struct cg__tile t = cg__tile_of(e, g->N);
+	const bool packed = packs(e, g);
 	const int64_t panels = up(g->N, t.cols),
-		      usual = cg__tile_block(e, t, g->M, panels * g->batch),
+		      usual = cg__tile_block(e, t, g->M, panels * g->batch, packed),
 		      down = up(up(g->M, recut(up(g->M, usual), cut)), t.rows) * t.rows;
 
 	const int64_t blocks = up(g->M, down);
 	const cg_tensor *part = cg__moments(e, g->norm, blocks, panels * t.cols);
+	struct cg__gemm f = *g;
 
+	if (packed) {
+		f.b = cg__pack(e, t, g->b, g->b_offset, g->ldb, g->trans_b, g->K, g->N);
+		f.b_offset = f.ldb = 0;
+		f.trans_b = false;
+		if (f.b == NULL)
+			return cg_error_status(cg__emit_ctx(e));
+	}
 	TRY(CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
 		cg__range_3d((size_t)panels, (size_t)blocks, (size_t)g->batch, 1, 1, 1),
-		PRODUCT(g, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
+		PRODUCT(&f, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
 		CG__NORM_ARGS(e, g->norm, panels * blocks * g->batch, t.cols, part)));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return cg__join_moments(e, g->norm, part, blocks, panels * t.cols, g->M);
@@ -309,9 +343,7 @@ static cg_status emit_cpu_row(struct cg__emit *e, const struct cg__gemm *g, enum
 
 static cg_status emit_cpu_plain(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
-	const bool row = g->M == 1 && g->batch == 1 && !g->trans_b && g->N >= 64;
-
-	return row ? emit_cpu_row(e, g, cut) : emit_cpu_nx(e, g, cut);
+	return is_row(g) ? emit_cpu_row(e, g, cut) : emit_cpu_nx(e, g, cut);
 }
 
 /* How A' B is divided: `parts` pieces of K, blocks of rows and of columns. */
@@ -439,10 +471,11 @@ static int choose(struct cg__emit *e, const struct cg__gemm *g)
 
 	if (ctx->tune.clblast && !either)
 		return CLBLAST;
-	snprintf(key, sizeof(key), "gemm%s%s M%lld N%lld K%lld lda%lld ldb%lld batch%lld%s%s",
+	snprintf(key, sizeof(key), "gemm%s%s M%lld N%lld K%lld lda%lld ldb%lld batch%lld%s%s%s",
 		g->trans_a ? " a'" : "", g->trans_b ? " b'" : "", (long long)g->M, (long long)g->N,
 		(long long)g->K, (long long)g->lda, (long long)g->ldb, (long long)g->batch,
-		g->bias || g->norm.gamma || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "");
+		g->bias || g->norm.gamma || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "",
+		packs(e, g) ? " packed" : "");
 	return cg__choose(e, key, ways, either ? 4 : 3, ctx->tune.clblast ? CLBLAST : USUAL);
 }
 

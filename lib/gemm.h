@@ -65,7 +65,12 @@ struct cg__tile {
 struct cg__tile cg__tile_of(const struct cg__emit *e, int64_t N);
 /* Rows of a result of `rows` x `panels` tiles' columns that make a work-item: enough items for
  * all units, but at least some tiles each, and no more rows than the near cache holds. */
-int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels);
+int64_t cg__tile_block(const struct cg__emit *e, struct cg__tile t, int64_t rows, int64_t panels, bool packed);
+/* Whether a result of so many rows is worth a kept copy of its weights b, [K,N], or transposed [N,K]; and that copy,
+ * panels [K][t.cols], which gemm_nx and conv2d read where the row stride of b is 0. NULL on failure. */
+bool cg__packs(const struct cg__emit *e, const cg_tensor *b, int64_t rows);
+const cg_tensor *cg__pack(struct cg__emit *e, struct cg__tile t, const cg_tensor *b, int64_t offset,
+	int64_t ldb, bool transposed, int64_t K, int64_t N);
 /* c[M,N], row stride ldc, = (beta c +) the sum of `parts` dense matrices, in order. */
 cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
 	int64_t c_offset, int64_t ldc, bool beta, int64_t M, int64_t N);

@@ -66,15 +66,18 @@ static cg_status fill(cg_array *a, uint32_t state)
 	return status;
 }
 
+/* What stands for a parameter is one too: plans may keep what they make of it. */
 static cg_status make_sources(struct tuning *t, const cg_tensor *node)
 {
 	for (int i = 0; i < node->nsrc; i++) {
 		const cg_tensor *s = node->src[i];
+		const cg_array *array = cg__root(s)->array;
 
 		t->src[i] = cg_array_new(t->ctx, "tuning", s->dtype, s->ndim, s->shape);
 		if (t->src[i] == NULL)
 			return CG_ERR_DEVICE_MEMORY;
 		TRY(fill(t->src[i], (uint32_t)i + 1));
+		t->src[i]->params = array ? array->params : NULL;
 	}
 	return CG_OK;
 }

@@ -108,7 +108,8 @@ static bool suits(struct cg__emit *e, const struct cg__winograd *f, const char *
 
 	if (cg__emit_ctx(e)->tune.winograd > 1)
 		return true;
-	snprintf(key, sizeof(key), "conv2d %s B%d H%d W%d C%d P%d Q%d M%d R%d pad %d %d", part,
+	snprintf(key, sizeof(key), "conv2d %s%s B%d H%d W%d C%d P%d Q%d M%d R%d pad %d %d", part,
+		cg__keeps(e, f->w) ? " kept" : "",
 		(int)f->B, (int)f->H, (int)f->W, (int)f->C, (int)f->P, (int)f->Q, (int)f->M,
 		(int)f->side, (int)f->pad_top, (int)f->pad_left);
 	return cg__choose(e, key, ways, 2, usual) == 1;

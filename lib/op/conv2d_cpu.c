@@ -44,13 +44,19 @@ static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const
 	const cg_tensor *zero, struct part p)
 {
 	const struct cg__tile t = cg__tile_of(e, p.M);
+	const bool packed = zero != NULL && a->c.groups == 1 && cg__packs(e, y->src[1], a->B * a->P * a->Q);
 	const int64_t pixels = a->B * a->P * a->Q, panels = up(p.M, t.cols),
-		      block = cg__tile_block(e, t, pixels, panels);
+		      block = cg__tile_block(e, t, pixels, panels, packed);
 	const cg_tensor *x = y->src[0], *w = y->src[1], *bias = cg__conv_bias(y);
 	const struct cg__norm norm = cg__conv_norm(y);
 	const int64_t blocks = up(pixels, block);
 	const struct cg__range r = cg__range_2d((size_t)blocks, (size_t)panels, 1, 1);
 	const cg_tensor *part = cg__moments(e, norm, blocks, panels * t.cols);
+
+	if (packed)
+		w = cg__pack(e, t, w, 0, a->M, false, a->R * a->S * p.C, p.M);
+	if (w == NULL)
+		return CG_ERR_HOST_MEMORY;
 #define NORM CG__NORM_ARGS(e, norm, blocks * panels, t.cols, part)
 
 	if (zero == NULL)
@@ -62,7 +68,7 @@ static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const
 	else
 		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d", r, IN(x), IN(w),
 			arg_part(a, y), IN(bias), IN(zero), INT(p.x), INT(a->C), INT(p.w),
-			INT(a->M), INT(p.y), INT(a->M), INT(0), INT(bias != NULL), INT(a->act),
+			INT(packed ? 0 : a->M), INT(p.y), INT(a->M), INT(0), INT(bias != NULL), INT(a->act),
 			INT(a->B), INT(a->H), INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M),
 			WINDOW(a), INT(by_image(a->B, a->P * a->Q)), INT(block), NORM));
 #undef NORM
@@ -91,7 +97,7 @@ static cg_status cpu_dx(struct cg__emit *e, const struct cg__conv *a, const cg_t
 	const struct cg__tile t = cg__tile_of(e, p.C);
 	const int64_t phases = a->c.stride_h * a->c.stride_w, panels = up(p.C, t.cols);
 	const int64_t pixels = up(a->H, a->c.stride_h) * up(a->W, a->c.stride_w);
-	const int64_t block = cg__tile_block(e, t, a->B * pixels, panels * phases);
+	const int64_t block = cg__tile_block(e, t, a->B * pixels, panels * phases, false);
 
 	TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d",
 		cg__range_3d(
