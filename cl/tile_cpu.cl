@@ -3,7 +3,7 @@
  * accumulators, NV vectors a row. One step of k is a column of A, an element a row, broadcast,
  * times a row of NR elements of B. With 16-wide vectors 6 x 4 accumulators, 4 vectors of B and a
  * broadcast fill 29 of 32 registers; with narrower ones 6 x 2 fill 15 of 16. -DTILE_NARROW halves
- * the columns and doubles the rows, for matrices of few columns.
+ * the columns and doubles the rows, for matrices of few columns; -DTILE_MIDDLE, with 16-wide vectors alone, has 8 x 3.
  *
  * Included by the files that use it; all loops over a tile unroll completely, so that the tile
  * stays in registers.
@@ -11,6 +11,9 @@
 #ifdef TILE_NARROW
 #define MR 12
 #define NV (CG_VW == 16 ? 2 : 1)
+#elif defined(TILE_MIDDLE)
+#define MR 8
+#define NV 3
 #else
 #define MR 6
 #define NV (CG_VW == 16 ? 4 : 2)
@@ -20,8 +23,10 @@
 /* A line of 64 bytes into the second cache; PoCL's own prefetch does nothing. */
 #ifdef POCL_DEVICE_ADDRESS_BITS
 #define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+#define FETCH_TO(p) __builtin_prefetch((const void *)(size_t)(p), 1, 3) /* to be written */
 #else
 #define FETCH(p) prefetch(p, 16)
+#define FETCH_TO(p) prefetch(p, 16)
 #endif
 #define AHEAD_ROWS 16 /* of B, fetched before they are copied */
 #define DIRECT_AHEAD 32 /* that are read in place */
@@ -133,6 +138,7 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
 #define TILE tile_columns
 #define SPACE __global
 #include "tile_run_cpu.cl"
+#undef SPACE
 
 /* Few rows do not repay a copy of n rows of B, where these lie close and the panel is larger than the first cache; a
  * single tile never does. */

@@ -7,7 +7,8 @@
  *	o[36] = v[36] u[36]		36 products [tiles, C] x [C, M], an item's tiles at a time
  *	y     = A' o A			m x m
  *
- * winograd_dw_cpu.cl: the gradient of w; winograd_points_cpu.cl: G, B and A (Lavin and Gray, 2015).
+ * winograd_panels_cpu.cl: the same for few tiles; winograd_dw_cpu.cl: the gradient of w;
+ * winograd_points_cpu.cl: G, B and A (Lavin and Gray, 2015).
  *
  * A result takes SIDE²/m² products where the sum over the window takes r²: of 9, 2.25 or 1.96, of
  * 25, 9 or 5.44. The price is rounding: the transforms multiply the variance of the rounding errors,
@@ -20,49 +21,11 @@
 
 #define POINTS (SIDE * SIDE)
 #define OUT (SIDE + 1 - WINDOW)
-#define DEPTH 16 /* channels that winograd_filter transforms at a time; as in winograd.c */
+#define DEPTH 16 /* channels whose filters are transformed at a time; as in winograd.c */
 #define AHEAD 2 /* tiles that are fetched before their turn */
+#define OVER __attribute__((overloadable))
 
 #include "winograd_points_cpu.cl"
-
-/*
- * u[panels][POINTS][C][NR] of w [R,S,C,M], or, with `transposed`, of w [R,S,M,C] turned by half a
- * circle: dx is the convolution of dy with that. Columns behind M are zero. Global size: panels,
- * DEPTHs of C.
- */
-__kernel CG_SINGLE void winograd_filter(
-	__global const float *restrict w, __global float *restrict u, int transposed, int C, int M)
-{
-	vfloat taps_[WINDOW * WINDOW * DEPTH * NV];
-	float *taps = (float *)taps_;
-	const int panel = get_global_id(0), n0 = panel * NR;
-	const int c0 = get_global_id(1) * DEPTH, n = min(DEPTH, C - c0), cols = min(NR, M - n0);
-
-	for (int t = 0; t < WINDOW * WINDOW; t++) {
-		const int from = transposed ? WINDOW * WINDOW - 1 - t : t;
-
-		if (transposed)
-			panel_transpose(taps + t * DEPTH * NR,
-				w + ((size_t)from * M + n0) * C + c0, C, n, cols);
-		else
-			panel_copy(taps + t * DEPTH * NR, w + ((size_t)from * C + c0) * M + n0, M,
-				n, cols);
-	}
-	for (int i = 0; i < n * NV; i++) {
-		vfloat half_[WINDOW * SIDE], whole[SIDE];
-
-		UNROLL for (int s = 0; s < WINDOW; s++)
-			transform_filter(taps_ + s * DEPTH * NV + i, half_ + s * SIDE,
-				WINDOW * DEPTH * NV, WINDOW);
-		UNROLL for (int p = 0; p < SIDE; p++) {
-			transform_filter(half_ + p, whole, SIDE, WINDOW);
-			UNROLL for (int q = 0; q < SIDE; q++)
-				VSTORE(whole[q], 0,
-					u + (((size_t)panel * POINTS + p * SIDE + q) * C + c0) *
-						NR + i * CG_VW);
-		}
-	}
-}
 
 /* Images, and how tiles lie on them: tile (i, j) of an image begins at pixel (i·OUT - pad_h,
  * j·OUT - pad_w) of x and at (i·OUT, j·OUT) of y. */
@@ -125,87 +88,46 @@ static inline vfloat masked(vfloat v, int mask)
 	return AS_VFLOAT(AS_VINT(v) & mask);
 }
 
-/* v[i·step] = (B' d B)[i]; half is (d B)' */
-static inline void second_transform(const vfloat *half_, __local float *v, int step)
+/* Brings what will be written nearer, where that is shared with other threads. */
+static inline void OVER will_write(__global float *p)
 {
-	UNROLL for (int h = 0; h < SIDE; h++) {
-		vfloat whole[SIDE];
-
-		transform_input(half_ + h, whole, SIDE);
-		UNROLL for (int l = 0; l < SIDE; l++)
-			VSTORE(whole[l], 0, v + (h * SIDE + l) * step);
-	}
+	FETCH_TO(p);
 }
 
-/* v[i·step + c] = (B' x B)[i] of the tile at p, for n channels; zero where that is outside. */
-static void tile_in(__global const float *x, int n, __local float *v, int step, struct place p,
-	struct tiles f)
+static inline void OVER will_write(__local float *p)
 {
-	const int h0 = p.i * OUT - f.pad_h, l0 = p.j * OUT - f.pad_w, full = n / CG_VW * CG_VW;
-	__global const float *image = x + (size_t)p.b * f.H * f.W * f.C;
-	vfloat d[SIDE], half_[POINTS];
-	int at[POINTS], mask[POINTS];
-
-	if (h0 >= 0 && l0 >= 0 && h0 + SIDE <= f.H && l0 + SIDE <= f.W && full == n) {
-		__global const float *from = image + (h0 * f.W + l0) * f.C;
-
-		for (int c = 0; c < n; c += CG_VW) {
-			UNROLL for (int l = 0; l < SIDE; l++) {
-				UNROLL for (int h = 0; h < SIDE; h++)
-					d[h] = VLOAD(0, from + (h * f.W + l) * f.C + c);
-				transform_input(d, half_ + l * SIDE, 1);
-			}
-			second_transform(half_, v + c, step);
-		}
-		return;
-	}
-	find(at, mask, SIDE, h0, l0, f.H, f.W, f.C);
-	for (int c = 0; c < full; c += CG_VW) {
-		UNROLL for (int l = 0; l < SIDE; l++) {
-			UNROLL for (int h = 0; h < SIDE; h++)
-				d[h] = masked(VLOAD(0, image + at[h * SIDE + l] + c),
-					mask[h * SIDE + l]);
-			transform_input(d, half_ + l * SIDE, 1);
-		}
-		second_transform(half_, v + c, step);
-	}
-	if (full < n) {
-		vfloat some[POINTS];
-
-		for (int i = 0; i < POINTS; i++)
-			some[i] = masked(cg_load(image + at[i] + full, n - full), mask[i]);
-		UNROLL for (int l = 0; l < SIDE; l++)
-			transform_input(some + l, half_ + l * SIDE, SIDE);
-		second_transform(half_, v + full, step);
-	}
+	(void)p;
 }
 
-/* o[i][:] = sum over k < n of v[i·ldv + k] u[k·NR][:], i < MR; brings 64·n bytes nearer. */
-__attribute__((noinline)) static void product(const __local float *v, int ldv,
-	__global const float *u, int n, __local float *o, __global const float *next)
-{
-	vfloat t[MR][NV];
+#define SPACE __local
+#include "winograd_places_cpu.cl"
+#undef SPACE
+#define SPACE __global
+#include "winograd_places_cpu.cl"
+#undef SPACE
 
-	UNROLL for (int i = 0; i < MR; i++)
-		UNROLL for (int j = 0; j < NV; j++)
-			t[i][j] = 0.f;
-	_Pragma("unroll 4")
-	for (int k = 0; k < n; k++) {
-		vfloat b[NV];
-
-		FETCH(next + k * 16);
-		UNROLL for (int j = 0; j < NV; j++)
-			b[j] = VLOAD(0, u + k * NR + j * CG_VW);
-		UNROLL for (int i = 0; i < MR; i++)
-			UNROLL for (int j = 0; j < NV; j++)
-				t[i][j] = multiply_add(v[i * ldv + k], b[j], t[i][j]);
-	}
-	UNROLL for (int i = 0; i < MR; i++)
-		UNROLL for (int j = 0; j < NV; j++)
-			VSTORE(t[i][j], 0, o + i * NR + j * CG_VW);
-}
-
+#define TILES __local
+#define FILTERS __global
+#include "winograd_product_cpu.cl"
+#undef TILES
+#define TILES __global
+#include "winograd_product_cpu.cl"
+#undef FILTERS
+#define FILTERS __local
+#include "winograd_product_cpu.cl"
+#undef TILES
+#undef FILTERS
 #include "winograd_out_cpu.cl"
+
+/* u[panels][POINTS][C][NR], once for all tiles. Global size: panels, DEPTHs of C. */
+__kernel CG_SINGLE void winograd_filter(
+	__global const float *restrict w, __global float *restrict u, int transposed, int C, int M)
+{
+	const int panel = get_global_id(0), c0 = get_global_id(1) * DEPTH;
+
+	filter_in(w, u + ((size_t)panel * POINTS * C + c0) * NR, (size_t)C * NR, transposed, c0,
+		min(DEPTH, C - c0), panel * NR, C, M);
+}
 
 /*
  * y[B,P,Q,M] = act(norm(conv(x, w) + bias)) from x [B,H,W,C] and u (winograd_filter). An item does
@@ -239,17 +161,12 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 		for (int i = 0; i < POINTS; i++, u += C * NR)
 			for (int t = 0; t < rows; t += MR)
 				product(v + i * step_v + t * ldv, ldv, u, C,
-					o + i * step_o + t * NR,
+					o + i * step_o + t * NR, 0,
 					u + (t < NV * MR ? C * (NR + t / MR * 16) : 0));
-		for (int t = 0; t < n; t++) {
-			const struct place next = place_of(min(t0 + t + AHEAD, all - 1), f);
-
-			fetch(y + first_of_y(next, f) + n0, OUT, Q, M, NR);
-			tile_out(o + t * NR, step_o, y + n0, b, cols,
-				place_of(t0 + t, f), f, r, &s);
-		}
+		tiles_out(o, step_o, y + n0, b, cols, t0, n, all, f, r, &s);
 		moments_end(&s);
 	}
 }
 
+#include "winograd_panels_cpu.cl"
 #include "winograd_dw_cpu.cl"

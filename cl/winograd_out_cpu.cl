@@ -71,3 +71,16 @@ static void tile_out(const __local float *o, int step, __global float *y,
 	}
 	s->count += rows * lines;
 }
+
+/* tile_out of the n tiles of `all` from t0 on. */
+static void tiles_out(const __local float *o, int step, __global float *y,
+	__global const float *bias, int cols, int t0, int n, int all, struct tiles f,
+	struct result r, struct moments *s)
+{
+	for (int t = 0; t < n; t++) {
+		const struct place next = place_of(min(t0 + t + AHEAD, all - 1), f);
+
+		fetch(y + first_of_y(next, f), OUT, f.Q, f.M, NR);
+		tile_out(o + t * NR, step, y, bias, cols, place_of(t0 + t, f), f, r, s);
+	}
+}

@@ -108,7 +108,10 @@ cl_sources = \
 	cl/winograd_cpu.cl \
 	cl/winograd_dw_cpu.cl \
 	cl/winograd_out_cpu.cl \
-	cl/winograd_points_cpu.cl
+	cl/winograd_panels_cpu.cl \
+	cl/winograd_places_cpu.cl \
+	cl/winograd_points_cpu.cl \
+	cl/winograd_product_cpu.cl
 
 EXTRA_DIST += $(cl_sources)
 CLEANFILES += lib/cl_sources.c lib/cl_sources.c.tmp

@@ -11,7 +11,8 @@ struct cg__tune {
 	int group;		/* GPU family: items in a work-group */
 	int warp;		/* GPU family: items that run together; 1 if unknown */
 	bool keep_binaries;	/* the runtime has no kernel cache of its own */
-	int winograd;		/* CPU family, convolutions by minimal filtering: 0 never, 1 where they gain, 2 wherever they can */
+	int winograd;		/* CPU family, convolutions by minimal filtering: 0 never, 1 where they gain, wherever they
+				   can 2 by tiles, 3 by panels (winograd.c) */
 	int conv;		/* GPU family, convolutions unless tuning knows better: 0 and 1 gather windows into tiles of
 				   64 and 128 squared, 2 copies them for a matrix product */
 	int groups_per_unit;	/* how many groups (GPU) or tasks (CPU) a launch offers each compute unit at most */

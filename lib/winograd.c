@@ -6,7 +6,7 @@
 #include "choice.h"
 #include "ctx.h"
 
-enum { DEPTH = 16 }; /* as in winograd_cpu.cl */
+enum { DEPTH = 16, DEPTHS = 64 }; /* as in winograd_cpu.cl */
 
 static int64_t up(int64_t n, int64_t d)
 {
@@ -61,9 +61,9 @@ static struct cut cut(const struct cg__emit *e, const struct cg__winograd *f)
 {
 	const int64_t lanes = cg__vector_width(e), units = cg__compute_units(e);
 	const int64_t room = cg__emit_ctx(e)->info.local_bytes;
-	struct cut k = { .t = cg__tile_of(e, f->M),
-		.s = size_of(f),
-		.ldv = up(f->C, lanes) * lanes };
+	struct cut k = {
+		.t = cg__tile_of(e, f->M), .s = size_of(f), .ldv = up(f->C, lanes) * lanes
+	};
 	const int64_t step = k.t.rows;
 	int64_t items;
 
@@ -121,6 +121,95 @@ bool cg__winograd_suits(struct cg__emit *e, const struct cg__winograd *f)
 		suits(e, f, f->transposed ? "dx" : "y");
 }
 
+/* ---- few tiles: by panels of M ----------------------------------------------------------- */
+
+/* An item does a panel for a block of tiles, `depth` channels at a time. */
+struct panels {
+	struct cg__tile t;
+	int64_t count, rows, block, blocks, depth, step, bytes;
+	bool ready; /* the filters are kept from the run before */
+};
+
+/* How many tiles' products take as long as to transform the filters for them; what is few where
+ * filters are large. */
+enum { FILTER_ROWS = 15, FEW = 256 };
+
+/* Tiles whose o finds room in half the cache. */
+static int64_t most_tiles(const struct cg__emit *e, struct size s, struct cg__tile t)
+{
+	const int64_t room = cg__emit_ctx(e)->info.local_bytes / 2;
+
+	return room / (s.points * t.cols * 4) / t.rows * t.rows;
+}
+
+/* Blocks that take the least time, in any unit: that of the slowest unit of the device. */
+static int64_t cut_blocks(const struct cg__emit *e, const struct cut *k, struct panels *p)
+{
+	const int64_t units = cg__compute_units(e), most = most_tiles(e, k->s, p->t);
+	int64_t lowest = INT64_MAX;
+
+	for (int64_t n = 1; n <= 2 * units || p->blocks == 0; n++) {
+		const int64_t block = up(up(k->tiles, n), p->t.rows) * p->t.rows;
+		const int64_t blocks = up(k->tiles, block);
+		const int64_t time = up(p->count * blocks, units) * p->t.cols *
+			(block + (p->ready ? 0 : FILTER_ROWS));
+
+		if ((block <= most || block == p->t.rows) && time < lowest) {
+			lowest = time;
+			p->block = block;
+			p->blocks = blocks;
+		}
+	}
+	return lowest;
+}
+
+static struct panels cut_panels(
+	const struct cg__emit *e, const struct cg__winograd *f, const struct cut *k)
+{
+	const int64_t lanes = cg__vector_width(e), room = cg__emit_ctx(e)->info.local_bytes * 7 / 8;
+	const struct cg__tile tile[] = { { 6, lanes == 16 ? 64 : 2 * lanes, NULL },
+		{ 12, lanes == 16 ? 32 : lanes, "-DTILE_NARROW" }, { 8, 48, "-DTILE_MIDDLE" } };
+	struct panels best = { 0 };
+	int64_t lowest = INT64_MAX, column;
+
+	for (int i = 0; i < (lanes == 16 ? 3 : 2); i++) {
+		struct panels p = {
+			.t = tile[i], .count = up(f->M, tile[i].cols), .ready = cg__keeps(e, f->w)
+		};
+		const int64_t time = cut_blocks(e, k, &p);
+
+		if (time < lowest) {
+			lowest = time;
+			best = p;
+		}
+	}
+	column = k->s.points * best.t.cols * 4; /* bytes of a tile's o, or of a channel's u */
+	best.rows = up(k->tiles, best.t.rows) * best.t.rows;
+	best.bytes = best.block * column + 2 * k->s.points * lanes * 4;
+	best.depth = k->ldv;
+	if (!best.ready) {
+		best.depth = (room - best.bytes) / column / lanes * lanes;
+		best.depth = between(lanes, best.depth, k->ldv < DEPTHS ? k->ldv : DEPTHS);
+		best.bytes += best.depth * column;
+	}
+	best.step = best.rows * best.depth + lanes;
+	return best;
+}
+
+/* Where filters do not stay in the cache, and are read for few tiles. */
+static bool suits_panels(
+	const struct cg__emit *e, const struct cg__winograd *f, const struct cut *k)
+{
+	const int64_t room = cg__emit_ctx(e)->info.local_bytes;
+	const int64_t few = k->block > LEAST ? most_tiles(e, k->s, k->t) : FEW;
+	const bool usual = k->tiles <= few && k->s.points * f->C * f->M * 4 > room / 2;
+	const int way = cg__emit_ctx(e)->tune.winograd;
+
+	return (way == 1 ? usual : way > 2) && cut_panels(e, f, k).bytes <= room;
+}
+
+/* ---- y and dx ---------------------------------------------------------------------------- */
+
 /* -DWINDOW, -DSIDE and the tile's, in the caller's text. */
 static const char *options_of(
 	const struct cg__winograd *f, struct size s, struct cg__tile t, char text[64])
@@ -135,28 +224,69 @@ static void count_flops(struct cg__emit *e, const struct cg__winograd *f)
 	cg__flops(e, 2.0 * (double)(f->B * f->P * f->Q * f->side * f->side * f->C) * (double)f->M);
 }
 
-cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
+/* Transforms all filters, for so many panels. */
+static cg_status make_filters(struct cg__emit *e, const struct cg__winograd *f, int64_t panels,
+	const char *options, const cg_tensor *u)
 {
-	const struct cut k = cut(e, f);
+	if (u == NULL)
+		return CG_ERR_HOST_MEMORY;
+	return CG__LAUNCH(e, "winograd_cpu", options, "winograd_filter",
+		cg__range_2d((size_t)panels, (size_t)up(f->C, DEPTH), 1, 1), IN(f->w), OUT(u),
+		INT(f->transposed), INT(f->C), INT(f->M));
+}
+
+static cg_status emit_panels(struct cg__emit *e, const struct cg__winograd *f, const struct cut *k)
+{
+	const struct panels p = cut_panels(e, f, k);
+	const int64_t W = p.count * p.t.cols;
+	char text[64];
+	const char *options = options_of(f, k->s, p.t, text);
+	const cg_tensor *part = cg__moments(e, f->norm, p.blocks, W);
+	const cg_tensor *u = p.ready ? cg__temp(e, CG_FLOAT32, k->s.points * f->C * W) : NULL;
+	cg_tensor *v = cg__temp(e, CG_FLOAT32, k->s.points * p.step * up(f->C, p.depth));
+
+	if (v == NULL)
+		return CG_ERR_HOST_MEMORY;
+	if (p.ready)
+		TRY(make_filters(e, f, p.count, options, u));
+	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_tiles",
+		cg__range_1d((size_t)p.rows, 1), IN(f->x), OUT(v), INT(f->H), INT(f->W), INT(f->C),
+		INT(f->P), INT(f->Q), INT(f->pad_top), INT(f->pad_left), INT(k->s.down),
+		INT(k->s.across), INT(k->tiles), INT(p.depth), INT(p.step)));
+	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_panels",
+		cg__range_2d((size_t)p.blocks, (size_t)p.count, 1, 1), IN(v), IN(f->w), IN(u),
+		OUT(f->y), IN(f->bias), LOCALMEM(p.bytes), INT(f->transposed), INT(f->bias != NULL),
+		INT(f->act), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(k->s.down),
+		INT(k->s.across), INT(k->tiles), INT(p.block), INT(p.depth), INT(p.step),
+		CG__NORM_ARGS(e, f->norm, p.blocks * p.count, p.t.cols, part)));
+	count_flops(e, f);
+	return cg__join_moments(e, f->norm, part, p.blocks, W, f->B * f->P * f->Q);
+}
+
+static cg_status emit_blocks(struct cg__emit *e, const struct cg__winograd *f, const struct cut *of)
+{
+	const struct cut k = *of;
 	char text[64];
 	const char *options = options_of(f, k.s, k.t, text);
 	const int64_t items = up(k.tiles, k.block), W = k.panels * k.t.cols;
 	const cg_tensor *part = cg__moments(e, f->norm, items, W);
-	cg_tensor *u = cg__temp(e, CG_FLOAT32, k.s.points * k.panels * f->C * k.t.cols);
+	const cg_tensor *u = cg__temp(e, CG_FLOAT32, k.s.points * f->C * W);
 
-	if (u == NULL)
-		return CG_ERR_HOST_MEMORY;
-	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_filter",
-		cg__range_2d((size_t)k.panels, (size_t)up(f->C, DEPTH), 1, 1), IN(f->w), OUT(u),
-		INT(f->transposed), INT(f->C), INT(f->M)));
-	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd",
-		cg__range_1d((size_t)items, 1), IN(f->x), IN(u), OUT(f->y),
-		IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL), INT(f->act), INT(f->H),
-		INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top),
-		INT(f->pad_left), INT(k.s.down), INT(k.s.across), INT(k.tiles), INT(k.block),
-		INT(k.ldv), CG__NORM_ARGS(e, f->norm, items, k.t.cols, part)));
+	TRY(make_filters(e, f, k.panels, options, u));
+	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd", cg__range_1d((size_t)items, 1),
+		IN(f->x), IN(u), OUT(f->y), IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL),
+		INT(f->act), INT(f->H), INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M),
+		INT(f->pad_top), INT(f->pad_left), INT(k.s.down), INT(k.s.across), INT(k.tiles),
+		INT(k.block), INT(k.ldv), CG__NORM_ARGS(e, f->norm, items, k.t.cols, part)));
 	count_flops(e, f);
 	return cg__join_moments(e, f->norm, part, items, W, f->B * f->P * f->Q);
+}
+
+cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
+{
+	const struct cut k = cut(e, f);
+
+	return suits_panels(e, f, &k) ? emit_panels(e, f, &k) : emit_blocks(e, f, &k);
 }
 
 /* ---- gradient of the weights ------------------------------------------------------------- */

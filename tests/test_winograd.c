@@ -1,8 +1,8 @@
 /*
  * Convolutions by minimal filtering, which the engine uses where it gains, forced onto small and
  * awkward shapes: images that are no multiple of a tile, single images, one-sided pads, channels at
- * the edges of vectors and panels, and more tiles than an item takes. In GPU style these are plain
- * convolutions again.
+ * the edges of vectors and panels, and more tiles than an item takes; by tiles and by panels. In GPU
+ * style these are plain convolutions again.
  *
  * The bounds are those of plain sums, c sqrt(K) u mag: the transforms let rounding errors grow by
  * 43 at most (3x3; 28: 5x5; dw: 28 and 45), to about 45 u mag for random signs, against the
@@ -195,6 +195,58 @@ static int count(const char *text, const char *word)
 	return n;
 }
 
+static bool has(const cg_plan *plan, const char *kernel)
+{
+	for (int i = 0; i < cg_plan_launches(plan); i++)
+		if (strcmp(cg_plan_launch(plan, i).kernel, kernel) == 0)
+			return true;
+	return false;
+}
+
+/* A convolution of a parameter in a plan that infers: its filters are kept, not made by the items. */
+enum { KEPT_B = 9, KEPT_C = 70, KEPT_M = 90 };
+enum { KEPT_X = KEPT_B * 5 * 5 * KEPT_C, KEPT_Y = KEPT_B * 5 * 5 * KEPT_M };
+
+static bool infer(cg_ctx *ctx, cg_params *params, cg_array *x, cg_array *w, int way, float *y)
+{
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *out = cg_conv2d(cg_use(g, x), cg_use(g, w), 1, 1);
+	cg_plan *plan;
+	bool good;
+
+	ctx->tune.winograd = way;
+	plan = cg_plan_new(g, &out, 1);
+	good = plan && has(plan, "winograd_panels") == (way > 2) && has(plan, "winograd_filter") &&
+		cg_params_init(params, 7) == CG_OK && cg_plan_run(plan) == CG_OK &&
+		cg_plan_run(plan) == CG_OK &&
+		cg_plan_read(plan, out, y, KEPT_Y * sizeof(*y)) == CG_OK;
+	cg_plan_free(plan);
+	cg_graph_free(g);
+	return good;
+}
+
+static void test_kept(cg_ctx *ctx)
+{
+	static float value[KEPT_X], y[2][KEPT_Y];
+	const int64_t shape_w[] = { 3, 3, KEPT_C, KEPT_M }, shape_x[] = { KEPT_B, 5, 5, KEPT_C };
+	struct optest_rng rng = { 5 };
+	cg_params *params = cg_params_new(ctx);
+	cg_array *w = cg_params_add(params, "w", 4, shape_w, CG_INIT_HE_NORMAL, 0);
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, shape_x);
+	bool same = true;
+
+	for (int i = 0; i < KEPT_X; i++)
+		value[i] = (float)optest_normal(&rng);
+	cg_array_write(x, value, sizeof(value));
+	for (int i = 0; i < 2; i++)
+		same = same && infer(ctx, params, x, w, 2 + i, y[i]);
+	for (int i = 0; i < KEPT_Y; i++)
+		same = same && fabsf(y[0][i] - y[1][i]) < 1e-4f;
+	ok(same, "by tiles and by panels a plan that infers gives the same");
+	cg_array_free(x);
+	cg_params_free(params);
+}
+
 /* `winograd` in a tune file: 0 forbids it. 1: where it gains, as at this shape. */
 static void test_choice(cg_ctx *ctx)
 {
@@ -210,16 +262,46 @@ static void test_choice(cg_ctx *ctx)
 	}
 }
 
+/* Of a training plan: filters of 128x128 do not stay in a cache of 2 MB, those of 64x64 do. */
+static void test_panels(cg_ctx *ctx)
+{
+	for (int64_t C = 64; C <= 128; C += 64) {
+		cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, (int64_t[]){ 64, 5, 5, C });
+		cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, (int64_t[]){ 3, 3, C, C });
+		cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+		cg_tensor *y = cg_conv2d(cg_use(g, x), cg_use(g, w), 1, 1);
+		cg_plan *plan;
+
+		ctx->tune.winograd = 1;
+		plan = cg_plan_new(g, &y, 1);
+		ok(plan && has(plan, "winograd_panels") == (C == 128) &&
+				has(plan, "winograd_filter") == (C == 64),
+			"64x5x5, %d channels, %s", (int)C, C == 64 ? "by tiles" : "by panels");
+		cg_plan_free(plan);
+		cg_graph_free(g);
+		cg_array_free(x);
+		cg_array_free(w);
+	}
+}
+
 int main(void)
 {
 	cg_ctx *ctx = optest_open();
 
 	if (!ctx)
 		return optest_status();
-	ctx->tune.winograd = 2;
-	optest_run(ctx, cases, sizeof(cases) / sizeof(cases[0]));
-	if (ctx->tune.cpu_family && ctx->info.local_bytes >= 1 << 20)
+	for (int way = 2; way <= (ctx->tune.cpu_family ? 3 : 2); way++) {
+		diag("winograd %d", way);
+		ctx->tune.winograd = way;
+		optest_run(ctx, cases, sizeof(cases) / sizeof(cases[0]));
+	}
+	if (ctx->tune.cpu_family && ctx->info.local_bytes >= 1 << 20) {
+		test_kept(ctx);
 		test_choice(ctx);
+	}
+	if (ctx->tune.cpu_family && ctx->tune.vector_width == 16 &&
+		ctx->info.local_bytes == 1 << 21)
+		test_panels(ctx);
 	cg_close(ctx);
 	return done();
 }
