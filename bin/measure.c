@@ -66,7 +66,8 @@ static void trace_plan(struct measure *m, const struct trial *t)
 	for (int i = 0; i < cg_plan_launches(t->plan); i++) {
 		cg_launch l = cg_plan_launch(t->plan, i);
 
-		trace_launch(&m->trace, &l, track);
+		if (!l.kept)
+			trace_launch(&m->trace, &l, track);
 	}
 }
 
@@ -131,8 +132,11 @@ static struct measure_row *find_row(struct measure *m, int from, const char *kin
 	return add_row(m, kind, name);
 }
 
+/* What the run took over from one before cost it nothing. */
 static void add_launch(struct measure_row *r, const struct measure_ceiling *c, const cg_launch *l)
 {
+	if (l->kept)
+		return;
 	r->seconds += l->seconds;
 	r->flops += l->flops;
 	r->bytes += l->bytes;
@@ -173,6 +177,8 @@ static int add_parts(struct measure *m, const struct trial *t, const cg_launch *
 		const cg_launch *l = &launch[i];
 		bool begins = l->node != before;
 
+		if (l->kept)
+			continue;
 		if ((parts & MEASURE_PRODUCTS) && is_product(l) &&
 		    add_part(m, from, "product", l, begins))
 			return -1;

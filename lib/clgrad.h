@@ -289,10 +289,11 @@ typedef struct cg_launch {
 	double flops;			/* as cg_plan_flops counts */
 	double bytes;			/* of all tensors named, scratch too; twice what is updated */
 	double start, seconds;		/* since the run began; 0 unless profiled */
+	bool kept;			/* not made in the run profiled: of parameters alone, and there since a run before */
 } cg_launch;
 cg_launch cg_plan_launch(const cg_plan *p, int i);
-/* One line a kernel of a profiled plan, the longest first: launches, time and its share, GFLOP/s of products and
- * convolutions, GB/s of all tensors named, scratch too. */
+/* One line a kernel of a profiled plan, the longest first: launches but those kept, time and its share, GFLOP/s of
+ * products and convolutions, GB/s of all tensors named, scratch too. */
 cg_status cg_plan_summary(const cg_plan *p, FILE *f);
 
 /* ---- tuning ------------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ struct cg__launch {
 	double flops;
 	double start, seconds;		/* of the run that was profiled */
 	bool kept;			/* its results serve the next runs too */
+	bool skipped;			/* in the run that was profiled: its results were there */
 };
 
 struct cg_plan {

@@ -24,10 +24,11 @@ static cg_status profile_waiting(cg_plan *p)
 		struct cg__launch *l = &p->launch[i];
 
 		l->start = seconds_now() - begin;
-		if (!cg__plan_has(p, i))
+		l->skipped = cg__plan_has(p, i);
+		if (!l->skipped)
 			TRY(cg__plan_run_one(p, i, NULL));
 		TRY(cg_finish(p->ctx));
-		l->seconds = seconds_now() - begin - l->start;
+		l->seconds = l->skipped ? 0 : seconds_now() - begin - l->start;
 	}
 	return CG_OK;
 }
@@ -40,7 +41,8 @@ static cg_status enqueue_all(cg_plan *p, cl_event *event, cl_event *first)
 	for (int i = 0; i < p->launches && code == CL_SUCCESS; i++) {
 		bool kernel = p->launch[i].kind == CG__KERNEL;
 
-		if (cg__plan_has(p, i))
+		p->launch[i].skipped = cg__plan_has(p, i);
+		if (p->launch[i].skipped)
 			continue;
 		TRY(cg__plan_run_one(p, i, kernel ? &event[i] : NULL));
 		if (!kernel)
@@ -68,7 +70,7 @@ static bool read_times(cg_plan *p, const cl_event *event, cl_event first)
 
 		l->start = 1e-9 * (double)(before - zero);
 		l->seconds = 0;
-		if (event[i] == NULL) /* kept */
+		if (l->skipped)
 			continue;
 		if (!time_of(event[i], CL_PROFILING_COMMAND_END, &end))
 			return false;
@@ -157,7 +159,8 @@ cg_launch cg_plan_launch(const cg_plan *p, int i)
 		.flops = l->flops,
 		.bytes = bytes_touched(l),
 		.start = l->start,
-		.seconds = l->seconds };
+		.seconds = l->seconds,
+		.kept = l->skipped };
 
 	shapes_text(l->node, info.shapes, sizeof(info.shapes));
 	return info;

@@ -30,6 +30,8 @@ static int sum_up(const cg_plan *p, struct total *total)
 		const struct cg__launch *l = &p->launch[i];
 		int k = 0;
 
+		if (l->skipped)
+			continue;
 		while (k < n && !is_alike(total[k].first, l))
 			k++;
 		if (k == n)
@@ -47,13 +49,15 @@ cg_status cg_plan_summary(const cg_plan *p, FILE *f)
 {
 	struct total *total = calloc((size_t)p->launches + 1, sizeof(*total));
 	double all = 0;
-	int n;
+	int launches = 0, n;
 
 	if (total == NULL)
 		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "plan: out of host memory");
 	n = sum_up(p, total);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		all += total[i].seconds;
+		launches += total[i].launches;
+	}
 	fprintf(f, "%8s %9s %6s %8s %8s  %-18s %s\n", "launches", "ms", "share", "GFLOP/s", "GB/s",
 		"op", "kernel");
 	for (int i = 0; i < n; i++) {
@@ -64,7 +68,7 @@ cg_status cg_plan_summary(const cg_plan *p, FILE *f)
 			1e3 * t->seconds, all > 0 ? 100 * t->seconds / all : 0, 1e-9 * t->flops / s,
 			1e-9 * t->bytes / s, t->first->node->op->name, t->first->name);
 	}
-	fprintf(f, "%8d %9.3f\n", p->launches, 1e3 * all);
+	fprintf(f, "%8d %9.3f\n", launches, 1e3 * all);
 	free(total);
 	return CG_OK;
 }

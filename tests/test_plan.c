@@ -172,6 +172,49 @@ static void test_summary(cg_ctx *ctx)
 	cg_array_free(in);
 }
 
+/* Launches of the summary's last line. */
+static int launches_summed(cg_plan *p)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	cg_status status = cg_plan_summary(p, f);
+	int launches = 0;
+
+	fclose(f);
+	for (char *rest = text, *line; (line = strtok_r(rest, "\n", &rest)) != NULL;)
+		sscanf(line, "%d", &launches);
+	free(text);
+	return status == CG_OK ? launches : -1;
+}
+
+/* What a plan has from the run before, twice w, is told as such and not counted, until w is written. */
+static void test_kept(cg_ctx *ctx)
+{
+	cg_params *params = cg_params_new(ctx);
+	cg_array *w = cg_params_add(params, "w", 1, (int64_t[]){ 3 }, CG_INIT_ONE, 0);
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 1, (int64_t[]){ 3 });
+	cg_graph *g = cg_graph_new(ctx, CG_INFER);
+	cg_tensor *y = cg_scale(cg_use(g, w), 2);
+	cg_plan *p;
+	bool good;
+
+	y = cg_mul(cg_use(g, x), y);
+	p = cg_plan_new(g, &y, 1);
+	good = cg_params_init(params, 1) == CG_OK && cg_plan_launches(p) == 2 && cg_plan_run(p) == CG_OK &&
+		cg_plan_profile(p) == CG_OK;
+	ok(good && cg_plan_launch(p, 0).kept && cg_plan_launch(p, 0).seconds == 0, "a launch is kept %s",
+		cg_error(ctx));
+	ok(good && !cg_plan_launch(p, 1).kept && cg_plan_launch(p, 1).seconds > 0, "another is not");
+	ok(launches_summed(p) == 1, "the summary has one of them");
+	good = cg_array_write(w, (float[]){ 1, 2, 3 }, 12) == CG_OK && cg_plan_profile(p) == CG_OK;
+	ok(good && !cg_plan_launch(p, 0).kept && launches_summed(p) == 2, "both where w was written");
+	cg_plan_free(p);
+	cg_graph_free(g);
+	cg_array_free(x);
+	cg_params_free(params);
+}
+
 /* The first failure sticks, NULL flows through. */
 static void test_errors(cg_ctx *ctx)
 {
@@ -309,6 +352,7 @@ int main(void)
 	test_layout(ctx);
 	test_replay(ctx);
 	test_summary(ctx);
+	test_kept(ctx);
 	test_errors(ctx);
 	test_accumulate(ctx);
 	test_order(ctx);
