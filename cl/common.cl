@@ -1,6 +1,6 @@
 /*
  * Included before every kernel file. Given by -D: CG_CPU (1: CPU family, 0: GPU family), CG_VW (native float vector
- * width 16, 8 or 4), CG_WARP (GPU family: items that run together, at least 1).
+ * width 16, 8 or 4), CG_GROUP (GPU family: items of a work-group).
  *
  * CPU family: a work-item is a thread's task (local size 1, no barriers, no local memory). GPU family: tasks are
  * work-groups, with local memory and barriers.

@@ -101,8 +101,8 @@ static void build_options(cg_ctx *ctx, const char *own, char *out, size_t size)
 {
 	const struct cg__tune *t = &ctx->tune;
 
-	snprintf(out, size, "-cl-std=CL1.2 -DCG_CPU=%d -DCG_VW=%d -DCG_WARP=%d -DCG_GROUP=%d %s %s",
-		t->cpu_family, t->vector_width, t->warp, t->group, own ? own : "", ctx->env.build);
+	snprintf(out, size, "-cl-std=CL1.2 -DCG_CPU=%d -DCG_VW=%d -DCG_GROUP=%d %s %s",
+		t->cpu_family, t->vector_width, t->group, own ? own : "", ctx->env.build);
 }
 
 /* ---- cache ---------------------------------------------------------------------------------- */

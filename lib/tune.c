@@ -7,25 +7,23 @@
 #include <string.h>
 
 /* name in a tune file, field */
-#define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(warp) X(groups_per_unit) \
+#define FIELDS(X) X(cpu_family) X(clblast) X(vector_width) X(group) X(groups_per_unit) \
 	X(winograd) X(conv)
 
 /* GPU family: what kernels with a work-group size of their own need, and the least that the others take */
 enum { GROUP = 256, LEAST_GROUP = 64 };
 
-/* A device is a difference laid over the generic row: fields of -1 keep what was there. */
+/* A device is a difference laid over the generic row of its family: fields of 0 keep what was there. */
 struct row {
-	const char *vendor; /* a part of the platform's or device's vendor, "" for any */
-	bool cpu, gpu; /* device types it is for */
-	int group, warp, groups_per_unit;
+	const char *vendor; /* a part of the device's vendor, "" for any */
+	bool cpu; /* the family it is for */
+	int group, groups_per_unit;
 };
 
 static const struct row rows[] = {
-	{ "", true, false, 64, 1, 64 },
-	{ "", false, true, 256, 1, 16 },
-	{ "NVIDIA", false, true, 256, 32, 16 },
-	{ "Advanced Micro", false, true, 256, 64, 16 },
-	{ "Intel", false, true, 128, 8, 16 },
+	{ .vendor = "", .cpu = true, .group = 64, .groups_per_unit = 64 },
+	{ .vendor = "", .cpu = false, .group = 256, .groups_per_unit = 16 },
+	{ .vendor = "Intel", .cpu = false, .group = 128 },
 };
 
 static cg_status read_file(cg_ctx *ctx, const char *path, struct cg__tune *t)
@@ -70,10 +68,12 @@ static cg_status check(cg_ctx *ctx, const cg_device_info *info, const struct cg_
 		return cg__fail(ctx, CG_ERR_FORMAT,
 			"%s: group is %d, not a power of 2 from %d to the device's %zu",
 			ctx->env.tune, t->group, LEAST_GROUP, info->max_work_group);
-	if (t->warp < 1 || t->groups_per_unit < 1)
-		return cg__fail(ctx, CG_ERR_FORMAT, "%s: %s is %d, not above 0", ctx->env.tune,
-			t->warp < 1 ? "warp" : "groups_per_unit",
-			t->warp < 1 ? t->warp : t->groups_per_unit);
+	if (t->groups_per_unit < 1)
+		return cg__fail(ctx, CG_ERR_FORMAT, "%s: groups_per_unit is %d, not above 0",
+			ctx->env.tune, t->groups_per_unit);
+	if (t->winograd < 0 || t->winograd > 3)
+		return cg__fail(ctx, CG_ERR_FORMAT, "%s: winograd is %d, not 0, 1, 2 or 3",
+			ctx->env.tune, t->winograd);
 	if (t->conv < 0 || t->conv > 2)
 		return cg__fail(ctx, CG_ERR_FORMAT, "%s: conv is %d, not 0, 1 or 2", ctx->env.tune,
 			t->conv);
@@ -115,12 +115,11 @@ cg_status cg__tune_choose(cg_ctx *ctx, const cg_device_info *info, struct cg__tu
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 
-		if (!(t->cpu_family ? r->cpu : r->gpu) || strstr(info->vendor, r->vendor) == NULL)
+		if (t->cpu_family != r->cpu || strstr(info->vendor, r->vendor) == NULL)
 			continue;
-		/* the warp is a fact of hardware: a CPU that plays GPU has none */
-		t->group = r->group;
-		t->warp = info->is_gpu ? r->warp : 1;
-		t->groups_per_unit = r->groups_per_unit;
+		t->group = r->group ? r->group : t->group;
+		t->groups_per_unit =
+			r->groups_per_unit ? r->groups_per_unit : t->groups_per_unit;
 	}
 	while (t->group > 1 && (size_t)t->group > info->max_work_group)
 		t->group /= 2;

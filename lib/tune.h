@@ -9,7 +9,6 @@ struct cg__tune {
 	bool clblast;		/* matrix products by CLBlast, else our kernels */
 	int vector_width;	/* CPU family: floats in one vector register */
 	int group;		/* GPU family: items in a work-group */
-	int warp;		/* GPU family: items that run together; 1 if unknown */
 	bool keep_binaries;	/* the runtime has no kernel cache of its own */
 	int winograd;		/* CPU family, convolutions by minimal filtering: 0 never, 1 where they gain, wherever they
 				   can 2 by tiles, 3 by panels (winograd.c) */

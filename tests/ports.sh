@@ -42,9 +42,9 @@ compile() {
 	case $target in
 	sm_*) set -- "$@" --target=nvptx64-nvidia-nvcl -Xclang -mlink-builtin-bitcode \
 		-Xclang "$libclc/nvptx64--nvidiacl.bc" -Xclang -target-cpu -Xclang sm_80 \
-		-Xclang -target-feature -Xclang +ptx74 -DCG_WARP=32 ;;
+		-Xclang -target-feature -Xclang +ptx74 ;;
 	*) set -- "$@" --target=amdgcn-amd-amdhsa -mcpu=$target -nogpulib -Xclang -mlink-builtin-bitcode \
-		-Xclang "$libclc/amdgcn--amdhsa.bc" -DCG_WARP=64 ;;
+		-Xclang "$libclc/amdgcn--amdhsa.bc" ;;
 	esac
 	$clang -x cl -cl-std=CL1.2 -w -O3 -S -DCG_CPU=0 -DCG_VW=4 -DCG_GROUP=256 -include "$cl/common.cl" "-I$cl" \
 		"$@" "$cl/$file.cl" -o $dir/out.s 2>$dir/err

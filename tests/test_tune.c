@@ -46,11 +46,33 @@ static void test_groups(void)
 		"of 128, forced to gpu: %s", text);
 }
 
+/* Rows of a table laid over the generic one: what they lack stays. */
+static void test_rows(void)
+{
+	static struct cg_ctx ctx;
+	cg_device_info nobodys = gpu(256, 256, 256), intel = nobodys;
+	struct cg__tune t = { 0 }, u = { 0 };
+	bool good;
+
+	memset(&ctx, 0, sizeof(ctx));
+	strcpy(intel.vendor, "Intel(R) Corporation");
+	good = cg__tune_choose(&ctx, &nobodys, &t) == CG_OK;
+	ok(good && t.group == 256 && t.groups_per_unit == 16,
+		"any GPU: groups of %d, %d a unit", t.group, t.groups_per_unit);
+	good = cg__tune_choose(&ctx, &intel, &u) == CG_OK;
+	ok(good && u.group == 128 && u.groups_per_unit == 16,
+		"Intel's: groups of %d, %d a unit", u.group, u.groups_per_unit);
+	strcpy(ctx.env.family, "cpu");
+	good = cg__tune_choose(&ctx, &intel, &u) == CG_OK;
+	ok(good && u.group == 64 && u.groups_per_unit == 64,
+		"as a CPU: groups of %d, %d a unit", u.group, u.groups_per_unit);
+}
+
 /* On the default device. */
 static void test_files(void)
 {
-	static const char *const wrong[] = { "vector_width 12", "group 100", "group 32", "warp 0",
-		"group 1073741824", "conv 3", "conv -1" };
+	static const char *const wrong[] = { "vector_width 12", "group 100", "group 32", "winograd -1",
+		"group 1073741824", "winograd 9", "conv 3", "conv -1", "groups_per_unit 0", "warp 32" };
 	char path[] = "/tmp/clgrad-tune-XXXXXX";
 	int file = mkstemp(path);
 
@@ -82,6 +104,7 @@ int main(void)
 
 	cg_close(ctx);
 	test_groups();
+	test_rows();
 	if (status == CG_OK)
 		test_files();
 	else
