@@ -1,12 +1,13 @@
 /*
  * bench: what the engine reaches on this device, what the device can do, and what PyTorch does.
  *
- *	bench [-o text|md] [-g GROUP,..] [-m MODEL,..] [-n ROUNDS] [-p PYTHON] [-k]
+ *	bench [-o text|md] [-g GROUP,..] [-m MODEL,..] [-n ROUNDS] [-p PYTHON|none] [-c] [-k]
  *
  * Each row is checked before it is timed. It is timed in rounds: the peak, our time, PyTorch's, in
  * turn; what is printed are medians over the rounds, also of the ratios within a round. Rows that
- * miss their bar are marked SHORT, and the exit status is 1 if there are any. PyTorch is that of
- * -p, $PYTHON or python3; without it its columns and bars are empty. -k tells on stderr in which
+ * miss their bar are marked SHORT, those that could not be held against it OPEN, and the exit status is 1 if
+ * there are any. PyTorch is that of -p, $PYTHON or python3; without it its columns are empty. -p none does
+ * without, and OPEN then is no failure. -c lets PyTorch try torch.compile, too, which takes minutes a model. -k tells on stderr in which
  * kernels the time of each step goes. Groups: gemm, conv, kernel, train, infer, latency, memory, start,
  * epoch.
  * -m restricts models (cases.c) and operations that move memory (kernel.c) to those named.
@@ -106,24 +107,20 @@ static const char product_columns[] = "row|ms|GFLOP/s|of peak|PyTorch ms|speed-u
 
 static void run_gemms(struct bench *b)
 {
-	bool filtered;
-
 	table_begin("Matrix products M K N", product_columns);
 	for (int part = PART_Y; part < PARTS; part++)
 		for (int i = 0; i < gemm_count; i++) {
 			struct row *r = new_row(b);
 
-			r->wrong = !product_run(b, &gemms[i], (enum part)part, r, &filtered);
+			r->wrong = !product_run(b, &gemms[i], (enum part)part, r);
 			r->of_peak.bar = part == PART_DW ? gemm_dw_bar : gemm_bar;
 			print_product(r);
 		}
 }
 
-/* The first layer's dx is never needed. Where minimal filtering applies, it must pay. */
+/* The first layer's dx is never needed. */
 static void run_convs(struct bench *b)
 {
-	bool filtered;
-
 	table_begin("Convolutions B H W C M R stride pad", product_columns);
 	for (int part = PART_Y; part < PARTS; part++)
 		for (int i = 0; i < conv_count; i++) {
@@ -132,8 +129,8 @@ static void run_convs(struct bench *b)
 			if (part == PART_DX && convs[i].C == 1)
 				continue;
 			r = new_row(b);
-			r->wrong = !product_run(b, &convs[i], (enum part)part, r, &filtered);
-			if (filtered && convs[i].R == 3)
+			r->wrong = !product_run(b, &convs[i], (enum part)part, r);
+			if (product_filters(&convs[i]))
 				r->ratio.bar = filter_bar;
 			print_product(r);
 		}
@@ -288,26 +285,58 @@ static void run_epoch(struct bench *b)
 	table_row(r, &c);
 }
 
-static int count_missed(const struct bench *b)
+static int count(const struct bench *b, enum verdict v)
 {
 	int n = 0;
 
 	for (int i = 0; i < b->rows; i++)
-		n += missed(&b->row[i]);
+		n += judge(&b->row[i]) == v;
 	return n;
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
+static bool is_group(const char *word)
+{
+	static const char all[] = "gemm,conv,kernel,train,infer,latency,memory,start,epoch";
+
+	return has(all, word);
+}
+
+static bool is_model(const char *word)
+{
+	bool known = false;
+
+	for (int i = 0; i < step_count; i++)
+		known |= !strcmp(word, steps[i].name);
+	for (int i = 0; i < kernel_count; i++)
+		known |= !strcmp(word, kernel_name(i));
+	return known;
+}
+
+/* Whether each of the words between commas is one; says which is not. */
+static bool known(const char *list, bool (*is)(const char *word))
+{
+	char words[256], *rest = words, *word;
+
+	snprintf(words, sizeof(words), "%s", list);
+	while ((word = strtok_r(rest, ",", &rest)))
+		if (!is(word)) {
+			fprintf(stderr, "bench: there is no \"%s\"\n", word);
+			return false;
+		}
+	return true;
+}
+
 static int usage(void)
 {
 	fputs("usage: bench [-o text|md] [-g GROUP,..] [-m MODEL,..] [-n ROUNDS] [-p PYTHON|none] "
-	      "[-k]\n",
+	      "[-c] [-k]\n",
 		stderr);
 	return 2;
 }
 
-static void open_peer(struct bench *b, const char *python, char why[BENCH_TEXT])
+static void open_peer(struct bench *b, const char *python, bool compile, char why[BENCH_TEXT])
 {
 	const char *srcdir = getenv("srcdir");
 
@@ -318,15 +347,16 @@ static void open_peer(struct bench *b, const char *python, char why[BENCH_TEXT])
 	b->python = python;
 	snprintf(b->script, sizeof(b->script), "%s/bench/peer_torch.py", srcdir ? srcdir : ".");
 	snprintf(why, BENCH_TEXT, "not asked for");
-	b->peer = strcmp(python, "none") ? peer_open(python, b->script, why) : NULL;
+	b->peer = strcmp(python, "none") ? peer_open(python, b->script, compile, why) : NULL;
 }
 
-static int run_all(struct bench *b, const char *python)
+/* 1: rows fall short, or should have been judged and were not, or there are none. */
+static int run_all(struct bench *b, const char *python, bool compile)
 {
 	char why[BENCH_TEXT];
-	int short_rows;
+	int short_rows, open_rows;
 
-	open_peer(b, python, why);
+	open_peer(b, python, compile, why);
 	print_device(b, why);
 	print_ceilings(b);
 	if (has(b->groups, "gemm"))
@@ -342,23 +372,28 @@ static int run_all(struct bench *b, const char *python)
 		run_starts(b);
 	if (has(b->groups, "epoch"))
 		run_epoch(b);
-	short_rows = count_missed(b);
-	printf("\n%d of %d rows fall short of their bar\n", short_rows, b->rows);
+	short_rows = count(b, SHORT);
+	open_rows = count(b, OPEN);
+	printf("\n%d of %d rows fall short of their bar", short_rows, b->rows);
+	printf(open_rows ? ", %d could not be judged\n" : "\n", open_rows);
 	peer_close(b->peer);
-	return short_rows > 0;
+	return short_rows > 0 || (open_rows > 0 && strcmp(b->python, "none")) || !b->rows;
 }
 
 int main(int argc, char **argv)
 {
 	static struct bench b = { .rounds = 3, .groups = "", .models = "" };
 	const char *child = NULL, *python = NULL;
+	bool compile = false;
 	int option, status;
 
-	while ((option = getopt(argc, argv, "o:g:m:n:p:kx:")) != -1) {
+	while ((option = getopt(argc, argv, "o:g:m:n:p:ckx:")) != -1) {
 		if (option == 'o' && (!strcmp(optarg, "md") || !strcmp(optarg, "text")))
 			markdown = !strcmp(optarg, "md");
 		else if (option == 'k')
 			b.profile = true;
+		else if (option == 'c')
+			compile = true;
 		else if (option == 'g')
 			b.groups = optarg;
 		else if (option == 'm')
@@ -372,14 +407,14 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (optind < argc)
+	if (optind < argc || !known(b.groups, is_group) || !known(b.models, is_model))
 		return usage();
 	if (cg_open(NULL, &b.ctx) != CG_OK) {
 		fprintf(stderr, "bench: %s\n", b.ctx ? cg_error(b.ctx) : "out of memory");
 		cg_close(b.ctx);
 		return 3;
 	}
-	status = child ? child_main(b.ctx, child) : run_all(&b, python);
+	status = child ? child_main(b.ctx, child) : run_all(&b, python, compile);
 	cg_close(b.ctx);
 	return status;
 }

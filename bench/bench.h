@@ -23,7 +23,7 @@
 
 #include "clgrad.h"
 
-enum { BENCH_ROWS = 256, BENCH_TEXT = 96, BENCH_COMMAND = 2048, MAX_ROUNDS = 64 };
+enum { BENCH_ROWS = 512, BENCH_TEXT = 96, BENCH_COMMAND = 2048, MAX_ROUNDS = 64 };
 
 /* Something measured and what it must not be less than (or at most). NaN: not measured; bar 0: none. */
 struct goal {
@@ -31,7 +31,7 @@ struct goal {
 	bool at_most;
 };
 
-/* One line of a table. NaN: not measured. It falls short if it is wrong, or if it has bars and meets none. */
+/* One line of a table. NaN: not measured. Of several bars it must meet one; see judge. */
 struct row {
 	char name[BENCH_TEXT]; /* as bench/peer_torch.py knows it */
 	double flops, peak; /* peak: measured beside it, flop/s */
@@ -89,7 +89,9 @@ void table_cell(struct cells *c, const char *format, double value); /* NaN: a da
 void table_goal(
 	struct cells *c, const char *format, double scale, struct goal goal); /* with its bar */
 void table_row(const struct row *r, const struct cells *c);
-bool missed(const struct row *r);
+/* SHORT: wrong, or below all of its bars; OPEN: it may be, but something to hold against a bar was not measured. */
+enum verdict { MET, SHORT, OPEN };
+enum verdict judge(const struct row *r);
 
 /* ---- ceiling.c: flop/s and bytes/s, NaN if the device refuses ----------------------------- */
 
@@ -135,10 +137,10 @@ struct product {
 	int R, stride, pad;
 	bool gemm;
 };
-/* Fills the row but for its bars; false if the result is wrong, as row->note says. filtered: whether
- * Winograd's kernels ran. */
-bool product_run(
-	struct bench *b, const struct product *p, enum part part, struct row *row, bool *filtered);
+/* Whether minimal filtering must pay: 3x3, stride 1, several channels, images and batches that are not small. */
+bool product_filters(const struct product *p);
+/* Fills the row but for its bars; false if the result is wrong, as row->note says. */
+bool product_run(struct bench *b, const struct product *p, enum part part, struct row *row);
 
 /* ---- kernel.c -------------------------------------------------------------------------------- */
 
@@ -195,8 +197,9 @@ extern const double memory_bar, cold_bar, warm_bar, epoch_bar;
 
 /* ---- peer.c ---------------------------------------------------------------------------------- */
 
-/* Starts python; NULL with the reason in `why` if there is none, or no PyTorch in it. */
-struct peer *peer_open(const char *python, const char *script, char why[BENCH_TEXT]);
+/* Starts python, compile: with torch.compile among its variants; NULL with the reason in `why` if there is none, or no PyTorch in it. */
+struct peer *peer_open(
+	const char *python, const char *script, bool compile, char why[BENCH_TEXT]);
 void peer_close(struct peer *p);
 const char *peer_version(const struct peer *p);
 /* Median seconds of n iterations of a row, NaN if the peer has failed; how: which of its variants

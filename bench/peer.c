@@ -15,7 +15,8 @@ struct peer {
 	char version[BENCH_TEXT];
 };
 
-static void run_child(const char *python, const char *script, const int in[2], const int out[2])
+static void run_child(
+	const char *python, const char *script, bool compile, const int in[2], const int out[2])
 {
 	dup2(in[0], STDIN_FILENO);
 	dup2(out[1], STDOUT_FILENO);
@@ -23,11 +24,11 @@ static void run_child(const char *python, const char *script, const int in[2], c
 		close(in[i]);
 		close(out[i]);
 	}
-	execlp(python, python, "-B", script, "--serve", (char *)NULL);
+	execlp(python, python, "-B", script, "--serve", compile ? "--compile" : NULL, (char *)NULL);
 	_exit(127);
 }
 
-static bool spawn(struct peer *p, const char *python, const char *script)
+static bool spawn(struct peer *p, const char *python, const char *script, bool compile)
 {
 	int in[2], out[2];
 
@@ -36,7 +37,7 @@ static bool spawn(struct peer *p, const char *python, const char *script)
 	fflush(stdout);
 	p->pid = fork();
 	if (p->pid == 0)
-		run_child(python, script, in, out);
+		run_child(python, script, compile, in, out);
 	close(in[0]);
 	close(out[1]);
 	p->to = fdopen(in[1], "w");
@@ -44,7 +45,8 @@ static bool spawn(struct peer *p, const char *python, const char *script)
 	return p->pid > 0 && p->to && p->from;
 }
 
-struct peer *peer_open(const char *python, const char *script, char why[BENCH_TEXT])
+struct peer *peer_open(
+	const char *python, const char *script, bool compile, char why[BENCH_TEXT])
 {
 	struct peer *p = calloc(1, sizeof(*p));
 	char line[256];
@@ -52,7 +54,7 @@ struct peer *peer_open(const char *python, const char *script, char why[BENCH_TE
 	if (!p)
 		return NULL;
 	signal(SIGPIPE, SIG_IGN);
-	if (spawn(p, python, script) && fgets(line, sizeof(line), p->from) &&
+	if (spawn(p, python, script, compile) && fgets(line, sizeof(line), p->from) &&
 		sscanf(line, "version\t%95[^\n]", p->version) == 1) {
 		for (char *tab; (tab = strchr(p->version, '\t'));)
 			*tab = ' ';

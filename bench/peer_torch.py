@@ -17,7 +17,7 @@ Rows:
 where MODEL is one of the names in MODELS. All float32, one thread per core that this process may use.
 
 What is quicker is not decided by taste: each row first tries its variants (channels-last or not, fused or
-for-each Adam, and with --compile also torch.compile) and then keeps the quickest, named in the last column.
+for-each Adam, as it is or frozen by torch.jit, and with --compile also torch.compile with frozen weights) and then keeps the quickest, named in the last column.
 The seconds are the median of the iterations; preparing and warming up are not counted.
 """
 import os
@@ -33,6 +33,7 @@ if "avx512f" in open("/proc/cpuinfo").read():
 
 try:
     import torch
+    import torch._inductor.config
     from torch import nn
 except ImportError as error:
     sys.exit(f"peer_torch.py: {error}")
@@ -72,9 +73,17 @@ def train_step(name, layout, adam, compiled):
     return run
 
 
-def inference(name, layout, compiled, batch=None):
+def inference(name, layout, form, batch=None):
     model, x, _ = model_and_batch(name, layout, batch)
-    forward = torch.compile(model.eval()) if compiled else model.eval()
+    forward = model.eval()
+    with torch.inference_mode(form != "frozen"), torch.no_grad():
+        if form == "frozen":  # folds batch norms into convolutions, packs weights for oneDNN
+            forward = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(forward, x)))
+            for _ in range(3):
+                forward(x)
+        elif form == "compiled":
+            torch._inductor.config.freezing = True
+            forward = torch.compile(forward)
 
     def run():
         with torch.inference_mode():
@@ -110,8 +119,9 @@ def variants(row, try_compile):
                 for adam in ({"foreach": True}, {"fused": True})}
     if kind in ("infer", "latency"):
         batch = 1 if kind == "latency" else None
-        return {layout + " compiled" * c: lambda f=f, c=c: inference(*args, f, c, batch)
-                for layout, f in LAYOUTS.items() for c in modes}
+        forms = ("eager", "frozen") + ("compiled",) * try_compile
+        return {f"{layout} {form}": lambda f=f, form=form: inference(*args, f, form, batch)
+                for layout, f in LAYOUTS.items() for form in forms}
     sizes, part = [int(a) for a in args[:-1]], args[-1]
     if kind == "gemm":
         return {"mm": lambda: gemm(*sizes, part)}

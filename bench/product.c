@@ -183,11 +183,13 @@ static int64_t sample(int64_t k, int64_t n)
 /* Minimal filtering's roundings (cl/winograd_cpu.cl): the transforms let them grow at the worst
  * place by 43 (3x3; 28: 5x5), for dw by 28 (45); a sum has 9 (25), for dw 16 (4) times fewer terms. At a corner
  * only some of the taps are inside, but the error is that of the whole tile. */
-static double growth(const struct product *p, enum part part, int64_t terms)
+static double growth(const struct trial *t, int64_t terms)
 {
+	const struct product *p = t->p;
+	const enum part part = t->part;
 	const int64_t whole = p->R * p->R * (part == PART_Y ? p->C : p->M);
 
-	if (p->gemm || p->stride > 1 || (p->R != 3 && p->R != 5))
+	if (!plan_has(t->plan, "winograd"))
 		return 1;
 	if (part == PART_DW)
 		return p->R == 3 ? 28. / 4 : 45. / 2;
@@ -209,7 +211,7 @@ static bool correct(struct trial *t, char note[BENCH_TEXT])
 		int64_t i = sample(k, n);
 		struct sum s = element[t->part](t, i);
 
-		good = fabs((double)result[i] - s.value) <= 4 * growth(t->p, t->part, s.terms) *
+		good = fabs((double)result[i] - s.value) <= 4 * growth(t, s.terms) *
 					0x1p-24 * sqrt((double)s.terms * s.squares) +
 				1e-30;
 		if (!good)
@@ -240,8 +242,13 @@ static void name_row(const struct trial *t, struct row *row)
 			(int)p->H, (int)p->W, (int)p->C, (int)p->M, p->R, p->stride, p->pad, part);
 }
 
-bool product_run(
-	struct bench *b, const struct product *p, enum part part, struct row *row, bool *filtered)
+bool product_filters(const struct product *p)
+{
+	return !p->gemm && p->R == 3 && p->stride == 1 && p->C > 1 && p->H >= 4 && p->W >= 4 &&
+		p->B * p->H * p->W >= 480;
+}
+
+bool product_run(struct bench *b, const struct product *p, enum part part, struct row *row)
 {
 	struct trial t = { .p = p, .part = part };
 	bool good;
@@ -251,7 +258,6 @@ bool product_run(
 	name_row(&t, row);
 	row->flops = 2. * (double)(p->B * t.P * t.Q * p->M * p->R * p->R * p->C);
 	good = make_arrays(&t, b->ctx) && describe(&t, b->ctx) && correct(&t, row->note);
-	*filtered = t.plan && plan_has(t.plan, "winograd");
 	if (good)
 		time_row(b, run, &t, row);
 	else if (cg_error_status(b->ctx))

@@ -53,12 +53,14 @@ void table_goal(struct cells *c, const char *format, double scale, struct goal g
 	snprintf(text + length, sizeof(c->text[0]) - length, format, scale * goal.bar);
 }
 
+static const char *const verdicts[] = { [MET] = "", [SHORT] = "SHORT ", [OPEN] = "OPEN " };
+
 void table_row(const struct row *r, const struct cells *c)
 {
 	printf(markdown ? "| `%s` " : "%-34s", r->name);
 	for (int i = 0; i < c->count; i++)
 		printf(markdown ? "| %s " : " %12s", c->text[i]);
-	printf(markdown ? "| %s%s |\n" : "  %s%s\n", missed(r) ? "SHORT " : "", r->note);
+	printf(markdown ? "| %s%s |\n" : "  %s%s\n", verdicts[judge(r)], r->note);
 	fflush(stdout);
 }
 
@@ -72,17 +74,18 @@ static bool is_met(struct goal g)
 	return is_set(g) && (g.at_most ? g.value <= g.bar : g.value >= g.bar);
 }
 
-bool missed(const struct row *r)
+enum verdict judge(const struct row *r)
 {
 	const struct goal *g[] = { &r->of_peak, &r->ratio, &r->of_floor, &r->share };
-	int set = 0;
+	int bars = 0, set = 0;
 
 	if (r->wrong)
-		return true;
+		return SHORT;
 	for (int i = 0; i < 4; i++) {
 		if (is_met(*g[i]))
-			return false;
+			return MET;
+		bars += g[i]->bar > 0;
 		set += is_set(*g[i]);
 	}
-	return set > 0;
+	return !bars ? MET : set < bars ? OPEN : SHORT;
 }

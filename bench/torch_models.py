@@ -22,7 +22,7 @@ class VGG(nn.Module):
             layers += [nn.MaxPool2d(2)] if stage else []
             for _ in range(2):
                 m = width << stage
-                layers += [nn.Conv2d(c, m, 3, padding=1, bias=False), nn.BatchNorm2d(m), nn.ReLU()]
+                layers += [nn.Conv2d(c, m, 3, padding=1, bias=False), nn.BatchNorm2d(m), nn.ReLU(inplace=True)]
                 c = m
         self.features = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
@@ -50,7 +50,7 @@ class AlexNet(nn.Module):
         layers, c = [], channels
         for i, (window, pad, m, groups, norm, pool) in enumerate(convs):
             m = m // divisor // 2 * 2
-            layers += [nn.Conv2d(c, m, window, 1 if i else stride, padding=pad, groups=groups), nn.ReLU()]
+            layers += [nn.Conv2d(c, m, window, 1 if i else stride, padding=pad, groups=groups), nn.ReLU(inplace=True)]
             if pool:
                 pool = nn.MaxPool2d(3, 2, ceil_mode=form == "caffe")
                 layers.append(nn.Sequential(nn.LocalResponseNorm(5, 1e-4, 0.75, 1), pool) if norm else pool)
@@ -64,8 +64,8 @@ class AlexNet(nn.Module):
         first, last = (nn.Identity(), nn.Dropout(dropout)) if form == "caffe" else (
             nn.Dropout(dropout), nn.Identity())
         self.classifier = nn.Sequential(
-            first, nn.Linear(n, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, fc),
-            nn.Sequential(nn.ReLU(), last), nn.Linear(fc, classes))
+            first, nn.Linear(n, fc), nn.ReLU(inplace=True), nn.Dropout(dropout), nn.Linear(fc, fc),
+            nn.Sequential(nn.ReLU(inplace=True), last), nn.Linear(fc, classes))
 
     def forward(self, x):
         return self.classifier(self.flatten(self.average(self.features(x))))
@@ -127,11 +127,11 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(f, 4 * f, 1, bias=bias)
 
     def forward(self, x):
-        a = self.norm1(x).relu()
+        a = self.norm1(x).relu_()
         shortcut = self.shortcut(a) if self.shortcut else x[:, :, ::self.stride, ::self.stride]
         y = self.conv1(a)
-        y = self.conv2(self.norm2(y).relu())
-        return shortcut + self.conv3(self.norm3(y).relu())
+        y = self.conv2(self.norm2(y).relu_())
+        return shortcut + self.conv3(self.norm3(y).relu_())
 
 
 class ResNet50V2(nn.Module):
@@ -162,10 +162,10 @@ class ResNet50V2(nn.Module):
 
     def forward(self, x):
         if self.gluon:
-            x = self.stem_norm(self.stem(self.input_norm(x))).relu()
+            x = self.stem_norm(self.stem(self.input_norm(x))).relu_()
             x = F.max_pool2d(x, 3, 2, padding=1)
         else:  # padded with zeros
             x = F.max_pool2d(F.pad(self.stem(x), (1, 1, 1, 1)), 3, 2)
         for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
             x = stage(x)
-        return self.head(self.norm(x).relu().mean((2, 3)))
+        return self.head(self.norm(x).relu_().mean((2, 3)))

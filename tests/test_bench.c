@@ -102,19 +102,23 @@ static void test_products(void)
 
 static void test_bars(void)
 {
-	struct row r = { .of_peak = { .value = .5 }, .ratio = { .value = NAN, .bar = 1.7 } };
+	struct row r = { .of_peak = { .value = .5 }, .ratio = { .value = NAN } };
 
-	ok(!missed(&r), "no bar, or nothing to hold against it: not short");
+	ok(judge(&r) == MET, "no bar: not short");
+	r.ratio.bar = 1.7;
+	ok(judge(&r) == OPEN, "nothing to hold against its bar: open");
+	r.of_floor = (struct goal){ .7, .75, false };
+	ok(judge(&r) == OPEN, "below one bar, nothing to hold against the other: open");
 	r.ratio.value = 1.6;
-	ok(missed(&r), "below its bar: short");
+	ok(judge(&r) == SHORT, "below both: short");
 	r.of_floor = (struct goal){ .75, .75, false };
-	ok(!missed(&r), "one bar of two is met: not short");
+	ok(judge(&r) == MET, "one bar of two is met: not short");
 	r.wrong = true;
-	ok(missed(&r), "a wrong result: short");
+	ok(judge(&r) == SHORT, "a wrong result: short");
 	r = (struct row){ .share = { .2, .15, true } };
-	ok(missed(&r), "above a bar that is a limit: short");
+	ok(judge(&r) == SHORT, "above a bar that is a limit: short");
 	r.share.value = .15;
-	ok(!missed(&r), "at the limit: not short");
+	ok(judge(&r) == MET, "at the limit: not short");
 }
 
 int main(void)
