@@ -97,13 +97,15 @@ static bool possible(const struct cg__emit *e, const struct cg__winograd *f)
 
 /* Below these, tiles that are mostly outside, transforms for few products and filters for few tiles
  * cost more than they save (doc/performance.md). */
-enum { CHANNELS_LEAST = 16, SIZE_LEAST = 4, PIXELS_LEAST = 480 };
+enum { CHANNELS_LEAST = 16, SIZE_LEAST = 4, PIXELS_LEAST = 480, PIXELS_LEAST_KEPT = 100 };
 
 static bool suits(struct cg__emit *e, const struct cg__winograd *f, const char *part)
 {
 	static const char *const ways[] = { "direct", "winograd" };
+	/* what filters of 5x5 save is much, where they need not be transformed each time */
+	const int64_t least = f->side == 5 && cg__keeps(e, f->w) ? PIXELS_LEAST_KEPT : PIXELS_LEAST;
 	const bool usual = f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= SIZE_LEAST &&
-		f->Q >= SIZE_LEAST && f->B * f->P * f->Q >= PIXELS_LEAST;
+		f->Q >= SIZE_LEAST && f->B * f->P * f->Q >= least;
 	char key[128];
 
 	if (cg__emit_ctx(e)->tune.winograd > 1)

@@ -354,6 +354,7 @@ static const struct weighted weighted[] = {
 	{ 1, 2, 300, 33, 3, 1, 1, false },
 	{ 2, 7, 96, 96, 3, 2, 1, false },
 	{ 1, 6, 16, 100, 5, 1, 2, false },
+	{ 1, 11, 20, 33, 5, 1, 2, false },
 	{ 3, 3, 700, 65, 3, 1, 0, false },
 	{ 1, 2, 2400, 33, 3, 1, 1, false },
 };
@@ -413,13 +414,15 @@ static void test_packed(cg_ctx *ctx)
 		const struct weighted *s = &weighted[i];
 		int64_t n, m;
 		float *a = run_weighted(ctx, s, &n), *b = run_weighted(plain, s, &m);
+		/* kept 5x5 windows are filtered from fewer pixels on */
+		const double bound = s->R == 5 ? 3e-5 : 2e-6;
 		double most = 0, largest = 0;
 
 		for (int64_t k = 0; k < 2 * n; k++) {
 			most = worse_of(most, fabs((double)a[k] - (double)b[k]));
 			largest = worse_of(largest, fabs((double)b[k]));
 		}
-		ok(n > 0 && n == m && largest > .1 && most < 2e-6 * largest,
+		ok(n > 0 && n == m && largest > .1 && most < bound * largest,
 			"%lldx%lldx%lld, %dx%d to %lld%s: kept and not differ by %.1e of %.1e %s",
 			(long long)s->B, (long long)s->H, (long long)s->C, s->R, s->R, (long long)s->M,
 			s->gradient ? ", gradient" : "", most,
