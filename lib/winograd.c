@@ -303,11 +303,22 @@ struct cut_dw {
 	int64_t tiles, block, panels, cb, cr, blocks, ldv, per, parts, bytes;
 };
 
+/* Rows are channels here, of which there are often a multiple of 32. */
+static struct cg__tile tile_of_dw(const struct cg__emit *e, int64_t M)
+{
+	const struct cg__tile t = cg__tile_of(e, M);
+
+	if (cg__vector_width(e) < 16)
+		return t;
+	return t.cols == 64 ? (struct cg__tile){ 4, 64, "-DTILE_LOW" }
+			    : (struct cg__tile){ 8, 32, "-DTILE_LOW -DTILE_NARROW" };
+}
+
 static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd *f)
 {
 	const int64_t lanes = cg__vector_width(e);
 	const int64_t room = cg__emit_ctx(e)->info.local_bytes;
-	struct cut_dw k = { .t = cg__tile_of(e, f->M), .s = size_of(f) };
+	struct cut_dw k = { .t = tile_of_dw(e, f->M), .s = size_of(f) };
 	int64_t row, parts, least;
 
 	k.tiles = f->B * k.s.down * k.s.across;
