@@ -74,6 +74,8 @@ static struct cut cut(const struct cg__emit *e, const struct cg__winograd *f)
 	while (k.block > step &&
 		bytes_of(&k, k.block, lanes) > (k.block > LEAST ? room / 2 : room * 7 / 8))
 		k.block -= step;
+	items = up(up(k.tiles, k.block), units) * units; /* so that units finish together */
+	k.block = up(up(k.tiles, items), step) * step;
 	k.bytes = bytes_of(&k, k.block, lanes);
 	return k;
 }
