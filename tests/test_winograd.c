@@ -120,6 +120,7 @@ static const struct op_case cases[] = {
 	{ "winograd 3x3, pad 1, 64->130", CASE(3, CONFIG(PAD(1)), 1, 8, 4, 64, 130) },
 	{ "winograd 3x3, pad 1, 100->20", CASE(3, CONFIG(PAD(1)), 1, 7, 4, 100, 20) },
 	{ "winograd 3x3, pad 1, many tiles", CASE(3, CONFIG(PAD(1)), 3, 41, 39, 8, 9) },
+	{ "winograd 3x3, pad 1, dw in blocks", CASE(3, CONFIG(PAD(1)), 5, 13, 13, 62, 33) },
 	{ "winograd 3x3, tiles of 5x5", CASE(3, CONFIG(PAD(1)), 7, 5, 5, 17, 35) },
 	{ "winograd 3x3, tiles of 5x5, pads 2,0,1,0",
 		CASE(3, CONFIG(.pad_top = 2, .pad_bottom = 1), 2, 9, 12, 40, 9) },
