@@ -5,7 +5,8 @@
  *   bn_frozen_stats	stats of the running mean and variance
  *   bn_update		running = momentum running + (1 - momentum) batch, with var n / (n - 1)
  *   bn_apply		y, then relu if asked for; with var, stats is just the mean
- *   bn_grad_input	dx = gamma rstd (dy - dbeta/n - (x - mean) rstd dgamma/n), with relu 0 for dy where y <= 0
+ *   bn_grad_input	dx = gamma rstd (dy - dbeta/n - (x - mean) rstd dgamma/n), with relu 0 for dy where y <= 0;
+ *			plus `other`, if any
  *   bn_grad_frozen	dx = gamma rstd dy
  *
  * CPU family: rows of W columns as in batch_norm_sums.cl, a task is a chunk of `per` of them and
@@ -52,8 +53,8 @@ CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *
 /* table [chunk][a, b, k, mean, shift][W]: dx = a dy - b - k (x - mean), y = a x + shift */
 CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global const float *dgamma,
-	__global const float *dbeta, __global const float *beta, __global float *dx,
-	__global float *table, int rows, int W, int last, int per, int C, float n, int relu)
+	__global const float *dbeta, __global const float *beta, __global const float *other,
+	__global float *dx, __global float *table, int rows, int W, int last, int per, int C, float n, int relu)
 {
 	__global float *a = table + (size_t)get_global_id(0) * 5 * W, *b = a + W, *k = b + W;
 	__global float *mean = k + W, *shift = mean + W;
@@ -74,11 +75,16 @@ CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const f
 			const vfloat d = cg_through_relu(cg_load(dy + at, w - j),
 				in * scale + VLOAD(0, shift + j), relu);
 			const vfloat s = d * scale - VLOAD(0, b + j);
+			vfloat v = s - VLOAD(0, k + j) * (in - VLOAD(0, mean + j));
 
+			if (other) {
+				CG_READS(other + at);
+				v += cg_load(other + at, w - j);
+			}
 			CG_READS(x + at);
 			CG_READS(dy + at);
 			CG_WRITES(dx + at);
-			cg_store(s - VLOAD(0, k + j) * (in - VLOAD(0, mean + j)), dx + at, w - j);
+			cg_store(v, dx + at, w - j);
 		}
 }
 
@@ -126,8 +132,8 @@ __kernel void bn_apply(__global const float *x, __global const float *stats,
 
 __kernel void bn_grad_input(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global const float *dgamma,
-	__global const float *dbeta, __global const float *beta, __global float *dx,
-	__global float *table, int rows, int W, int last, int per, int C, float n, int relu)
+	__global const float *dbeta, __global const float *beta, __global const float *other,
+	__global float *dx, __global float *table, int rows, int W, int last, int per, int C, float n, int relu)
 {
 	const int c = (int)get_global_id(0), i = min(c, C - 1);
 	const float a = gamma[i] * stats[C + i], b = a * dbeta[i] / n, mean = stats[i];
@@ -137,7 +143,7 @@ __kernel void bn_grad_input(__global const float *dy, __global const float *x,
 		const size_t at = (size_t)r * C + c;
 		const float d = cg_through_relu(dy[at], x[at] * a + shift, relu);
 
-		dx[at] = d * a - b - k * (x[at] - mean);
+		dx[at] = d * a - b - k * (x[at] - mean) + (other ? other[at] : 0);
 	}
 }
 

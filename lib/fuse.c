@@ -19,6 +19,7 @@ static const struct rewrite {
 	{ "conv-norm", "conv2d", "bn_apply" },
 	{ "conv-relu", "conv2d", "relu" },
 	{ "conv-add", "conv2d", "add" },
+	{ "conv-add", "conv2d_dx", "add" },
 	{ "matmul-bias", "matmul", "bias" },
 	{ "matmul-relu", "matmul", "relu" },
 	{ "matmul-gelu", "matmul", "gelu" },
@@ -29,12 +30,14 @@ static const struct rewrite {
 	{ "norm-relu", "bn_apply", "relu" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad" },
 	{ "norm-relu-grad", "relu_grad", "bn_grad_input" },
+	{ "norm-add", "bn_grad_input", "add" },
 	{ "norm-pool", "bn_apply", "max_pool" },
 	{ "pool-relu-grad", "max_pool_grad", "relu_grad" },
 };
 
 static const struct rewrite neighbours[] = {
 	{ "matmul-sum", "matmul_grad", "sum_leading" }, /* the gradients of a weight and of its bias */
+	{ "conv-sum", "conv2d_dw", "sum_leading" },
 	{ "conv-stats", "conv2d", "bn_stats" },
 };
 

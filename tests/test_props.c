@@ -228,11 +228,13 @@ static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *r
 	case 23: /* the norm's result has two users */
 		x = batch_norm(x, b, running, true);
 		return beside(cg_max_pool(x, &halves), x);
+	case 24: return cg_add(x, batch_norm(x, b, running, true));
+	case 25: return cg_add(batch_norm(x, b, running, false), x);
 	}
 	return NULL;
 }
 
-enum { PAIRS = 24, MOST = 3 * 6 * 5 * 4 };
+enum { PAIRS = 26, MOST = 3 * 6 * 5 * 4 };
 
 /* y of an inference graph, or dx of sum y^2; returns the launches. */
 static int run_pair(cg_ctx *ctx, cg_array *const *a, int i, bool dx, float *out)

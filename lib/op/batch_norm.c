@@ -8,6 +8,7 @@
  * bn_apply knows the gradient of the whole, so none flows through stats:
  *	dgamma, dbeta = bn_grad(dy, x, stats)			both may take a relu's gradient along
  *	dx = bn_grad_input(dy, x, stats, gamma, dgamma, dbeta) or bn_grad_frozen(dy, stats, gamma)
+ * (bn_grad_input also adds what else is a gradient of x, if asked to)
  * cl/batch_norm.cl and cl/batch_norm_sums.cl have the formulas.
  */
 #include "../op.h"
@@ -224,17 +225,23 @@ static cg_status grad_emit(struct cg__emit *e, const cg_tensor *y)
 		IN(stats), OUT(y), OUT(y->aux[0]), INT(k.W), INT(k.chunks), INT(k.C));
 }
 
-/* src: dy, x, stats, gamma, dgamma, dbeta; where a relu came after the norm, beta */
+/* src: dy, x, stats, gamma, dgamma, dbeta; where a relu came after the norm, beta; perhaps what is added to dx */
+struct input {
+	int32_t relu, add;
+};
+
 static cg_status grad_input_emit(struct cg__emit *e, const cg_tensor *dx)
 {
+	const struct input *a = cg__attr(dx);
 	cg_tensor *const *s = dx->src;
 	struct cg__range r;
 	struct cut k = for_elements(e, dx, &r);
 	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 5 * k.W : 1);
 
 	return CG__LAUNCH(e, "batch_norm", NULL, "bn_grad_input", r, IN(s[0]), IN(s[1]), IN(s[2]),
-		IN(s[3]), IN(s[4]), IN(s[5]), IN(dx->nsrc > 6 ? s[6] : NULL), OUT(dx), OUT(table),
-		CUT(k), INT(k.C), FLT(k.n), INT(dx->nsrc > 6));
+		IN(s[3]), IN(s[4]), IN(s[5]), IN(a->relu ? s[6] : NULL),
+		IN(a->add ? s[6 + a->relu] : NULL), OUT(dx), OUT(table), CUT(k), INT(k.C),
+		FLT(k.n), INT(a->relu));
 }
 
 /* src: dy, stats, gamma */
@@ -262,7 +269,21 @@ static bool take_relu_grad(cg_tensor *y, const cg_tensor *producer)
 	y->src[0] = producer->src[0];
 	if (first)
 		y->src[y->nsrc++] = out->src[2];
+	else
+		((struct input *)y->attr)->relu = true;
 	y->src[y->nsrc++] = out->src[3];
+	return true;
+}
+
+/* The other operand of a sum. */
+static bool input_absorb(cg_tensor *dx, const cg_tensor *sum)
+{
+	struct input *a = (struct input *)dx->attr;
+
+	if (a->add)
+		return false;
+	a->add = true;
+	dx->src[dx->nsrc++] = sum->src[sum->src[0]->id == dx->id];
 	return true;
 }
 
@@ -272,6 +293,7 @@ static const struct cg_op grad_op = {
 static const struct cg_op grad_input_op = { .name = "bn_grad_input",
 	.flags = CG__INPLACE,
 	.emit = grad_input_emit,
+	.absorb = input_absorb,
 	.take = take_relu_grad };
 static const struct cg_op grad_frozen_op = {
 	.name = "bn_grad_frozen", .flags = CG__INPLACE, .emit = grad_frozen_emit
@@ -293,8 +315,9 @@ static void apply_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 	if (y->src[3]->wants_grad)
 		dx[3] = dbeta;
 	if (!f->frozen && x->wants_grad)
-		dx[0] = cg__node_like(
-			&grad_input_op, x, CG__SRC(dy, x, stats, gamma, dgamma, dbeta), NULL, 0);
+		dx[0] = cg__node_like(&grad_input_op, x,
+			CG__SRC(dy, x, stats, gamma, dgamma, dbeta), &(struct input){ 0 },
+			sizeof(struct input));
 }
 
 /* ---- the operation ----------------------------------------------------------------------- */

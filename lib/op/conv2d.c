@@ -98,7 +98,9 @@ static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 				.trans_b = true,
 				.a = dx->src[0],
 				.b = dx->src[1],
-				.c = dx });
+				.c = dx,
+				.act = a->act,
+				.other = summand(dx) });
 	if (is_square(a) && cg__winograd_suits(e, &f))
 		return cg__winograd(e, &f);
 	return cg__is_cpu(e) ? cg__conv_cpu_dx(e, dx) : cg__conv_gpu_dx(e, dx);
@@ -117,28 +119,14 @@ static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 				.trans_a = true,
 				.a = dw->src[0],
 				.b = dw->src[1],
-				.c = dw });
+				.c = dw,
+				.sums = dw->aux[0] });
 	if (is_square(a) && cg__winograd_suits_dw(e, &f))
 		return cg__winograd_dw(e, &f);
 	return cg__is_cpu(e) ? cg__conv_cpu_dw(e, dw) : cg__conv_gpu_dw(e, dw);
 }
 
 /* ---- the nodes -------------------------------------------------------------------------- */
-
-static const struct cg_op dx_op = { .name = "conv2d_dx", .emit = emit_dx };
-static const struct cg_op dw_op = { .name = "conv2d_dw", .emit = emit_dw };
-
-static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
-{
-	cg_tensor *x = y->src[0], *w = y->src[1];
-
-	if (x->wants_grad)
-		dx[0] = cg__node_like(
-			&dx_op, x, CG__SRC(dy, w), cg__attr(y), sizeof(struct cg__conv));
-	if (w->wants_grad)
-		dx[1] = cg__node_like(
-			&dw_op, w, CG__SRC(x, dy), cg__attr(y), sizeof(struct cg__conv));
-}
 
 static bool absorb_bias(cg_tensor *y, struct cg__conv *a, const cg_tensor *bias)
 {
@@ -174,6 +162,36 @@ static bool absorb_add(cg_tensor *y, struct cg__conv *a, const cg_tensor *sum)
 	a->act = CG__ACT_ADD;
 	y->src[y->nsrc++] = sum->src[sum->src[0]->id == y->id];
 	return true;
+}
+
+/* What else is a gradient of x. */
+static bool absorb_dx(cg_tensor *dx, const cg_tensor *sum)
+{
+	struct cg__conv *a = (struct cg__conv *)dx->attr;
+
+	return a->act == CG__ACT_NONE && absorb_add(dx, a, sum);
+}
+
+/* The gradient of the bias, as sums over dy. */
+static bool adopt_sums(cg_tensor *dw, const cg_tensor *sums)
+{
+	return is_pointwise(cg__attr(dw)) && dw->src[1] == sums->src[0] && sums->ndim == 1 &&
+		cg__gemm_takes_operands(cg__ctx(dw));
+}
+
+static const struct cg_op dx_op = { .name = "conv2d_dx", .emit = emit_dx, .absorb = absorb_dx };
+static const struct cg_op dw_op = { .name = "conv2d_dw", .emit = emit_dw, .adopt = adopt_sums };
+
+static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
+{
+	cg_tensor *x = y->src[0], *w = y->src[1];
+
+	if (x->wants_grad)
+		dx[0] = cg__node_like(
+			&dx_op, x, CG__SRC(dy, w), cg__attr(y), sizeof(struct cg__conv));
+	if (w->wants_grad)
+		dx[1] = cg__node_like(
+			&dw_op, w, CG__SRC(x, dy), cg__attr(y), sizeof(struct cg__conv));
 }
 
 /* Takes a bias first, a norm, then relu or a sum; not with groups, whose products see only some of the channels. */
