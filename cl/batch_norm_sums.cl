@@ -141,6 +141,23 @@ CG_SINGLE __kernel void bn_items_join(__global const float *part, __global float
 	}
 }
 
+/* The gradients of gamma and beta of a norm's sums that a convolution's gradient left; part as bn_items_join's. */
+CG_SINGLE __kernel void bn_items_grad_join(__global const float *part,
+	__global const float *stats, __global float *dgamma, __global float *dbeta, int items, int W,
+	int C)
+{
+	FOR_CHANNELS(c, C) {
+		vfloat sum = 0, dot = 0;
+
+		for (int i = 0; i < items; i++) {
+			sum += VLOAD(0, part + (size_t)i * 3 * W + c);
+			dot += VLOAD(0, part + (size_t)i * 3 * W + W + c);
+		}
+		cg_store(dot * cg_load(stats + C + c, C - c), dgamma + c, C - c);
+		cg_store(sum, dbeta + c, C - c);
+	}
+}
+
 /* part [chunk][sum dy, sum dy (x - mean), mean, scale, shift][W]; 2-D range as bn_stats_part */
 CG_SINGLE __kernel void bn_grad_part(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global const float *beta,

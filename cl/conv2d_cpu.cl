@@ -210,7 +210,7 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 	const int taps = v.taps * u.taps, together = min(TAPS, most / piece);
 	struct result r = { .cols = min(NR, M - n0), .add = 0 };
 	const struct norm norm = NORM;
-	struct moments s = moments_of(part, get_global_id(0), n0, M);
+	struct moments s = MOMENTS_OF(get_global_id(0) + get_global_size(0) * phase, n0, M, y);
 
 	y += y_off + n0;
 	bias = bias_of(norm, bias, has_bias, n0, r.cols);
@@ -243,6 +243,8 @@ __kernel CG_SINGLE void conv2d(__global const float *restrict x, __global const 
 						p = next_pixel(p, g);
 				}
 				p = next_pixel(p, g);
+				if (last)
+					grads_fetch(&s, out, r.cols);
 				segments = aim(a, at, &k, (packed ? C : k.channels) * NR, image, h, l,
 					zero, f);
 				if (packed)

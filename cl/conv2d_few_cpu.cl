@@ -49,7 +49,7 @@ __kernel CG_SINGLE void conv2d_few(__global const float *restrict x,
 	const struct norm norm = NORM;
 	struct result r = { .cols = min(NR, M - n0), .add = 0, .norm = gamma != 0,
 		.bias = has_bias || gamma, .act = act };
-	struct moments s = moments_of(part, get_global_id(0), n0, M);
+	struct moments s = MOMENTS_OF(get_global_id(0), n0, M, y);
 	int q = m0 % Q, p = m0 / Q % P, b = m0 / Q / P;
 
 	bias = bias_of(norm, bias, has_bias, n0, r.cols);

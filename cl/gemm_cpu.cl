@@ -34,7 +34,7 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0, packed = ldb == 0;
 	struct result r = { .cols = min(NR, N - n0), .other = other ? other - c : 0 };
 	const struct norm f = NORM;
-	struct moments s = moments_of(part, get_global_id(1), n0, N);
+	struct moments s = MOMENTS_OF(get_global_id(1), n0, N, c);
 
 	a += a_off + (size_t)z * sa;
 	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : packed ? (size_t)n0 * K : n0);
@@ -62,6 +62,8 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 				row[i] = a + (size_t)min(m + i, m1 - 1) * lda + k0;
 				out[i] = c + (size_t)(m + i) * ldc;
 			}
+			if (last)
+				grads_fetch(&s, out, r.cols);
 			if (direct)
 				tile_direct(row, &at, 1, n, 1, b + (size_t)k0 * ldb, ldb, out, bias, r);
 			else

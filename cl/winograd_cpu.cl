@@ -156,7 +156,7 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 	for (int panel = 0; panel < panels; panel++) {
 		const int n0 = panel * NR, cols = min(NR, M - n0);
 		__global const float *b = bias_of(norm, bias, has_bias, n0, cols);
-		struct moments s = moments_of(part, get_global_id(0), n0, M);
+		struct moments s = MOMENTS_OF(get_global_id(0), n0, M, y);
 
 		for (int i = 0; i < POINTS; i++, u += C * NR)
 			for (int t = 0; t < rows; t += MR)

@@ -23,6 +23,19 @@ static inline void tile_moments(
 	moments_join(s, c, rows * lines, sum, squares);
 }
 
+/* The same of the sums for a norm's gradient: the tile is written at `to`. */
+static inline void tile_grads(const struct moments *s, int c, const vfloat *whole, int rows,
+	int lines, __global const float *to, int Q, int n)
+{
+	struct grads g = grads_of(s, c, n);
+
+	UNROLL for (int h = 0; h < OUT; h++)
+		UNROLL for (int l = 0; l < OUT; l++)
+			if (h < rows && l < lines)
+				grads_row(s, &g, whole[h * OUT + l], to + (h * Q + l) * s->M + c, n);
+	grads_end(s, &g, c);
+}
+
 /* y = act(norm(A' o A + bias)) at the tile p, `cols` columns of which y is the first; o[p·step]; without act, moments too. */
 static void tile_out(const __local float *o, int step, __global float *y,
 	__global const float *bias, int cols, struct place p, struct tiles f, struct result r,
@@ -66,7 +79,9 @@ static void tile_out(const __local float *o, int step, __global float *y,
 					cg_store(activate(copy[h * OUT + l], r.act),
 						to + (h * f.Q + l) * f.M + c, n);
 		}
-		if (s->mean)
+		if (s->x)
+			tile_grads(s, c, whole, rows, lines, to, f.Q, n);
+		else if (s->mean)
 			tile_moments(s, c, whole, rows, lines);
 	}
 	s->count += rows * lines;
@@ -81,6 +96,8 @@ static void tiles_out(const __local float *o, int step, __global float *y,
 		const struct place next = place_of(min(t0 + t + AHEAD, all - 1), f);
 
 		fetch(y + first_of_y(next, f), OUT, f.Q, f.M, NR);
+		if (s->x)
+			fetch(s->x + (y - s->y) + first_of_y(next, f), OUT, f.Q, f.M, NR);
 		tile_out(o + t * NR, step, y, bias, cols, place_of(t0 + t, f), f, r, s);
 	}
 }

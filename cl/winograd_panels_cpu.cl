@@ -59,7 +59,7 @@ __kernel CG_SINGLE void winograd_panels(__global const float *restrict v,
 	const int rows = (n + MR - 1) / MR * MR, step_o = block * NR + CG_VW;
 	const int n0 = get_global_id(1) * NR, cols = min(NR, M - n0), step_u = depth * NR + CG_VW;
 	__global const float *b = bias_of(norm, bias, has_bias, n0, cols);
-	struct moments s = moments_of(part, get_global_id(0), n0, M);
+	struct moments s = MOMENTS_OF(get_global_id(0), n0, M, y);
 	__local float *own = o + POINTS * step_o;
 	const int ready = u != 0;
 

@@ -3,8 +3,8 @@
  * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached. Or the
  * consumer's operation does cheaply what the producer does (take): then the producer may have several users, and is
  * no longer reached when all of them have taken it over.
- * The second table is of neighbours, with a source in common or the consumer made of the producer's result alone: the
- * producer writes the consumer's tensor too.
+ * The second table is of neighbours, with a source in common or the consumer made of the producer's result, and of what was
+ * there before: the producer writes the consumer's tensor too.
  * A row is here because it was measured to gain; CG_FUSE=-name switches it off, tests compare both.
  */
 #include "fuse.h"
@@ -39,6 +39,7 @@ static const struct rewrite neighbours[] = {
 	{ "matmul-sum", "matmul_grad", "sum_leading" }, /* the gradients of a weight and of its bias */
 	{ "conv-sum", "conv2d_dw", "sum_leading" },
 	{ "conv-stats", "conv2d", "bn_stats" },
+	{ "conv-norm-grad", "conv2d_dx", "bn_grad" },
 };
 
 /* keep.c: launches of parameters alone are not repeated in every run of a plan that infers */
@@ -165,22 +166,43 @@ static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep,
 	return true;
 }
 
+/* With what t writes besides. */
 static bool adopts(const cg_graph *g, cg_tensor *y, cg_tensor *t, const bool *keep, int *users)
 {
-	if (users[y->id] + keep[y->id] == 0 || y->aux[0] || t->aux[0] || y->op->adopt == NULL ||
+	cg_tensor *second = t->aux[0];
+	const int before = y->nsrc;
+
+	if (users[y->id] + keep[y->id] == 0 || y->aux[0] || y->op->adopt == NULL ||
 		!allowed(neighbours, NEIGHBOURS, y, t) || effect_between(g, y, t) ||
 		effect_between(g, t, y) || !y->op->adopt(y, t))
 		return false;
-	users[t->src[0]->id]--;
+	for (int s = 0; s < t->nsrc; s++)
+		users[t->src[s]->id]--;
+	for (int s = before; s < y->nsrc; s++)
+		users[y->src[s]->id]++;
 	users[y->id]++;
 	cg__make_aux(y, 0, t);
+	if (second == NULL)
+		return true;
+	t->aux[0] = NULL;
+	users[t->id]--;
+	users[y->id]++;
+	cg__make_aux(y, 1, second);
 	return true;
 }
 
-/* t is made of y alone, or only kept, so that it does not matter when it is written. */
+static bool is_last_source(const cg_tensor *t)
+{
+	for (int s = 1; s < t->nsrc; s++)
+		if (t->src[s]->id > t->src[0]->id)
+			return false;
+	return true;
+}
+
+/* t can be written as soon as y is, or is only kept, so that it does not matter when. */
 static void try_adopt(const cg_graph *g, cg_tensor *t, const bool *keep, int *users)
 {
-	if (users[t->id] > 0 && t->nsrc == 1)
+	if (users[t->id] > 0 && t->nsrc > 0 && is_last_source(t))
 		adopts(g, t->src[0], t, keep, users);
 	for (int i = 0; users[t->id] == 0 && keep[t->id] && i < g->count; i++)
 		if (adopts(g, g->node[i], t, keep, users))

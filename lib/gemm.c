@@ -269,18 +269,22 @@ static struct cg__arg operand(const struct cg__gemm *g)
 
 const cg_tensor *cg__moments(struct cg__emit *e, struct cg__norm n, int64_t items, int64_t W)
 {
-	return n.stats ? cg__temp(e, CG_FLOAT32, items * 3 * W) : NULL;
+	return n.stats || n.grad.x ? cg__temp(e, CG_FLOAT32, items * 3 * W) : NULL;
 }
 
 cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tensor *part, int64_t items,
 	int64_t W, int64_t rows)
 {
-	const int64_t C = n.stats ? cg__last(n.stats) : 0;
+	const cg_tensor *stats = n.grad.x ? n.grad.stats : n.stats;
+	const int64_t C = stats ? cg__last(stats) : 0;
+	const struct cg__range r = cg__range_tasks(e, up(C, cg__vector_width(e)), 1);
 
-	if (n.stats == NULL)
+	if (n.grad.x)
+		return CG__LAUNCH(e, "batch_norm_sums", NULL, "bn_items_grad_join", r, IN(part),
+			IN(stats), OUT(n.grad.dgamma), OUT(n.grad.dbeta), INT(items), INT(W), INT(C));
+	if (stats == NULL)
 		return CG_OK;
-	return CG__LAUNCH(e, "batch_norm_sums", NULL, "bn_items_join",
-		cg__range_tasks(e, up(C, cg__vector_width(e)), 1), IN(part), OUT(n.stats),
+	return CG__LAUNCH(e, "batch_norm_sums", NULL, "bn_items_join", r, IN(part), OUT(n.stats),
 		INT(items), INT(W), INT(C), FLT(rows), FLT(n.eps));
 }
 

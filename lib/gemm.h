@@ -17,18 +17,25 @@ enum cg__act {
 	CG__ACT_MUL
 };
 
+/* The gradients of gamma and beta, [N], of a batch norm whose dy is C; x, dense as C, and stats [3,N] are the norm's.
+ * Where a relu came after it, dy counts where y, from its gamma and beta, is above zero. */
+struct cg__norm_grad {
+	const cg_tensor *x, *stats, *gamma, *beta, *dgamma, *dbeta;
+};
 /* A frozen batch norm of each column, gamma (c - mean) / sqrt(var + eps) + beta, [N] each; or the statistics of a batch
- * norm, as op/batch_norm.c has them, of C as it is written. */
+ * norm, as op/batch_norm.c has them, of C as it is written; or those gradients. */
 struct cg__norm {
 	const cg_tensor *mean, *var, *gamma, *beta; /* all NULL: none */
 	const cg_tensor *stats; /* [3,N] or NULL */
 	float eps;
+	struct cg__norm_grad grad; /* all NULL: none */
 };
 /* Arguments of a CPU kernel (NORM_ARGS of norm_cpu.cl); `items` work-items of `cols` columns, part of cg__moments. */
 #define CG__NORM_ARGS(e, n, items, cols, part) \
 	IN((n).mean), IN((n).var), IN((n).gamma), IN((n).beta), FLT((n).eps), \
-		OUT((n).gamma ? cg__temp((e), CG_FLOAT32, (items) * 2 * (cols)) : NULL), OUT(part)
-/* Room for the moments of `items` x W columns, NULL where statistics are not asked for; and these, of `rows` rows, from
+		OUT((n).gamma ? cg__temp((e), CG_FLOAT32, (items) * 2 * (cols)) : NULL), OUT(part), \
+		IN((n).grad.x), IN((n).grad.stats), IN((n).grad.gamma), IN((n).grad.beta)
+/* Room for the moments or sums of `items` x W columns, NULL where neither is asked for; and these, of `rows` rows, from
  * there, after the launch. */
 const cg_tensor *cg__moments(struct cg__emit *e, struct cg__norm n, int64_t items, int64_t W);
 cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tensor *part, int64_t items,

@@ -48,8 +48,9 @@ struct cg_op {
 	/* The other direction: y is a copy of a node of this operation whose src[0] is `producer`; make y do from
 	 * producer's sources what producer does first, whoever else uses producer, or return false. */
 	bool (*take)(cg_tensor *y, const cg_tensor *producer);
-	/* Fusion of neighbours: t, which nobody else of the step reads, shares a source with y, or t is made of y alone. Return
-	 * true if y's emit will write it too, as y->aux[0]; what that needs of t goes to y's attr. NULL: never. */
+	/* Fusion of neighbours: t, which nobody else of the step reads, shares a source with y, or t is made of y and what was there
+	 * before. Return true if y's emit will write it too, as y->aux[0], and what t->aux[0] was as y->aux[1]; what that
+	 * needs of t goes to y's attr and sources. NULL: never. */
 	bool (*adopt)(cg_tensor *y, const cg_tensor *t);
 	/* What others may know of attr, closed by a row without a name; NULL: nothing. */
 	const struct cg__attr_entry *attrs;

@@ -177,3 +177,22 @@ void ref_local_response_norm(const void *config, const struct ref *in, struct re
 		y->mag[i] = fabs(y->v[i]);
 	}
 }
+
+void ref_conv2d_of_norm(const void *config, const struct ref *in, struct ref *y)
+{
+	const struct ref *x = &in[0];
+	const int64_t C = ref_last(x), n = ref_rows(x);
+	double *v = malloc((size_t)x->count * sizeof(*v));
+	struct ref both[2] = { *x, in[1] };
+
+	both[0].v = v;
+	for (int64_t c = 0; c < C; c++) {
+		double mean, var;
+
+		moments(x->v + c, n, C, &mean, &var);
+		for (int64_t i = c; i < x->count; i += C)
+			v[i] = (x->v[i] - mean) / sqrt(var + REF_EPS) * in[2].v[c] + in[3].v[c];
+	}
+	ref_conv2d(config, both, y);
+	free(v);
+}

@@ -96,6 +96,14 @@ static void ref_batch_norm_after(const void *config, const struct ref *in, struc
 	}
 }
 
+/* Of a batch norm, whose gradient is then summed up where dx is written. in: x, w, gamma, beta, running */
+static cg_tensor *conv2d_of_norm(cg_tensor *const *in, const void *config)
+{
+	return cg_conv2d_ex(cg_batch_norm(in[0], in[2], in[3], in[4]->array, in[5]->array, (float)REF_EPS,
+				    .9f, false),
+		in[1], config);
+}
+
 static cg_tensor *conv2d_residual(cg_tensor *const *in, const void *config)
 {
 	return cg_add(in[3], cg_bias(cg_conv2d_ex(in[0], in[1], config), in[2]));
@@ -238,6 +246,18 @@ static const struct op_case cases[] = {
 		.in = { X(5, 6, 11, 33), W(1, 1, 33, 64), BATCH(64),
 			{ .shape = { 64 }, .scale = 1e-3, .shift = 2e4 } },
 		.K = 33, .no_grad = true },
+	{ "conv2d 3x3 of a batch norm", conv2d_of_norm, ref_conv2d_of_norm, CONFIG(PAD(1)),
+		.in = { X(2, 5, 6, 70), W(3, 3, 70, 17), BATCH(70) }, .K = 690 },
+	{ "conv2d 3x3 of a batch norm, small images", conv2d_of_norm, ref_conv2d_of_norm, CONFIG(PAD(1)),
+		.in = { X(13, 3, 2, 9), W(3, 3, 9, 8), BATCH(9) }, .K = 160 },
+	{ "conv2d 3x3/2 of a batch norm", conv2d_of_norm, ref_conv2d_of_norm,
+		CONFIG(PAD(1), .stride_h = 2, .stride_w = 2),
+		.in = { X(3, 7, 6, 33), W(3, 3, 33, 10), BATCH(33) }, .K = 300 },
+	{ "conv2d 1x1 of a batch norm", conv2d_of_norm, ref_conv2d_of_norm, CONFIG(0),
+		.in = { X(5, 6, 11, 67), W(1, 1, 67, 30), BATCH(67) }, .K = 460 },
+	{ "conv2d 1x1/2 of a batch norm", conv2d_of_norm, ref_conv2d_of_norm,
+		CONFIG(.stride_h = 2, .stride_w = 2),
+		.in = { X(3, 5, 4, 18), W(1, 1, 18, 7), BATCH(18) }, .K = 60 },
 	{ "conv2d 1x1 with bias and a sum", conv2d_residual, ref_residual, CONFIG(0),
 		.in = { X(2, 3, 5, 17), W(1, 1, 17, 70), IN(70), IN(2, 3, 5, 70) }, .K = 70 },
 	{ "conv2d 3x3 with bias and a sum", conv2d_residual, ref_residual, CONFIG(PAD(1)),

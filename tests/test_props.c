@@ -230,11 +230,17 @@ static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *r
 		return beside(cg_max_pool(x, &halves), x);
 	case 24: return cg_add(x, batch_norm(x, b, running, true));
 	case 25: return cg_add(batch_norm(x, b, running, false), x);
+	case 26: return cg_conv2d(batch_norm(x, b, running, true), w, 1, 1);
+	case 27: return cg_conv2d(batch_norm(x, b, running, true), w, 2, 1);
+	case 28: return cg_conv2d(batch_norm(x, b, running, true), CG_RESHAPE(v, 1, 1, 4, 4), 1, 0);
+	case 29: /* the gradient is summed up first */
+		x = batch_norm(x, b, running, true);
+		return cg_add(x, cg_conv2d(x, CG_RESHAPE(v, 1, 1, 4, 4), 1, 0));
 	}
 	return NULL;
 }
 
-enum { PAIRS = 26, MOST = 3 * 6 * 5 * 4 };
+enum { PAIRS = 30, MOST = 3 * 6 * 5 * 4 };
 
 /* y of an inference graph, or dx of sum y^2; returns the launches. */
 static int run_pair(cg_ctx *ctx, cg_array *const *a, int i, bool dx, float *out)

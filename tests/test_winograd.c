@@ -98,6 +98,14 @@ static void ref_batch_norm_after(const void *config, const struct ref *in, struc
 	}
 }
 
+/* Of a batch norm, whose gradient is then summed up where dx is written. in: x, w, gamma, beta, running */
+static cg_tensor *conv2d_of_norm(cg_tensor *const *in, const void *config)
+{
+	return cg_conv2d_ex(cg_batch_norm(in[0], in[2], in[3], in[4]->array, in[5]->array, (float)REF_EPS,
+				    .9f, false),
+		in[1], config);
+}
+
 #define CONFIG(...) \
 	&(cg_conv_config) \
 	{ \
@@ -140,6 +148,12 @@ static const struct op_case cases[] = {
 	{ "winograd 3x3 with batch norm", conv2d_batch_norm, ref_batch_norm_after, CONFIG(PAD(1)),
 		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 140), IN_AS(POSITIVE, 140), IN(140),
 			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1320, .c = 9 },
+	{ "winograd 3x3 of a batch norm", conv2d_of_norm, ref_conv2d_of_norm, CONFIG(PAD(1)),
+		.in = { IN(2, 5, 6, 140), IN(3, 3, 140, 17), IN_AS(POSITIVE, 140), IN(140),
+			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1320, .c = 9 },
+	{ "winograd 3x3 of a batch norm, many items", conv2d_of_norm, ref_conv2d_of_norm, CONFIG(PAD(1)),
+		.in = { IN(3, 41, 39, 9), IN(3, 3, 9, 8), IN_AS(POSITIVE, 9), IN(9),
+			FIXED(NORMAL, 9), FIXED(POSITIVE, 9) }, .K = 5000, .c = 12 },
 	{ "winograd 3x3 with batch norm, many items", conv2d_batch_norm, ref_batch_norm_after,
 		CONFIG(PAD(1)),
 		.in = { IN(3, 41, 39, 8), IN(3, 3, 8, 9), IN_AS(POSITIVE, 9), IN(9),

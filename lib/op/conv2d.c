@@ -15,15 +15,27 @@ struct cg__norm cg__conv_norm(const cg_tensor *y)
 	const struct cg__conv *a = cg__attr(y);
 	cg_tensor *const *s = y->src + 2 + a->bias;
 
-	return a->norm ? (struct cg__norm){ s[0], s[1], s[2], s[3], NULL, a->eps }
+	return a->norm ? (struct cg__norm){ s[0], s[1], s[2], s[3], .eps = a->eps }
 		       : (struct cg__norm){ .stats = y->aux[0], .eps = a->eps };
+}
+
+struct cg__norm cg__conv_norm_grad(const cg_tensor *dx)
+{
+	const struct cg__conv *a = cg__attr(dx);
+	cg_tensor *const *s = dx->src + dx->nsrc - a->behind;
+	struct cg__norm n = { .eps = 0 };
+
+	if (a->behind)
+		n.grad = (struct cg__norm_grad){ s[0], s[1], a->behind > 2 ? s[2] : NULL,
+			a->behind > 2 ? s[3] : NULL, dx->aux[0], dx->aux[1] };
+	return n;
 }
 
 static const cg_tensor *summand(const cg_tensor *y)
 {
 	const struct cg__conv *a = cg__attr(y);
 
-	return a->act == CG__ACT_ADD ? y->src[y->nsrc - 1] : NULL;
+	return a->act == CG__ACT_ADD ? y->src[y->nsrc - 1 - a->behind] : NULL;
 }
 
 static bool is_pointwise(const struct cg__conv *a)
@@ -50,7 +62,7 @@ static struct cg__winograd winograd_forward(const struct cg__conv *a, const cg_t
 
 static struct cg__winograd winograd_dx(const struct cg__conv *a, const cg_tensor *dx)
 {
-	return (struct cg__winograd){ dx->src[0], dx->src[1], dx, NULL, { 0 }, CG__ACT_NONE, true, a->B,
+	return (struct cg__winograd){ dx->src[0], dx->src[1], dx, NULL, cg__conv_norm_grad(dx), CG__ACT_NONE, true, a->B,
 		a->P, a->Q, a->M, a->H, a->W, a->C, a->R, a->R - 1 - a->c.pad_top,
 		a->S - 1 - a->c.pad_left };
 }
@@ -99,6 +111,7 @@ static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
 				.a = dx->src[0],
 				.b = dx->src[1],
 				.c = dx,
+				.norm = cg__conv_norm_grad(dx),
 				.act = a->act,
 				.other = summand(dx) });
 	if (is_square(a) && cg__winograd_suits(e, &f))
@@ -172,6 +185,20 @@ static bool absorb_dx(cg_tensor *dx, const cg_tensor *sum)
 	return a->act == CG__ACT_NONE && absorb_add(dx, a, sum);
 }
 
+/* The gradients of gamma and beta of the norm whose result, perhaps through a relu, was convolved. */
+static bool adopt_norm_grad(cg_tensor *dx, const cg_tensor *dgamma)
+{
+	struct cg__conv *a = (struct cg__conv *)dx->attr;
+
+	if (dgamma->src[0] != dx || a->behind || a->c.groups != 1 ||
+		!cg__gemm_takes_operands(cg__ctx(dx)))
+		return false;
+	a->behind = (int8_t)(dgamma->nsrc - 1);
+	for (int s = 1; s < dgamma->nsrc; s++)
+		dx->src[dx->nsrc++] = dgamma->src[s];
+	return true;
+}
+
 /* The gradient of the bias, as sums over dy. */
 static bool adopt_sums(cg_tensor *dw, const cg_tensor *sums)
 {
@@ -179,7 +206,7 @@ static bool adopt_sums(cg_tensor *dw, const cg_tensor *sums)
 		cg__gemm_takes_operands(cg__ctx(dw));
 }
 
-static const struct cg_op dx_op = { .name = "conv2d_dx", .emit = emit_dx, .absorb = absorb_dx };
+static const struct cg_op dx_op = { .name = "conv2d_dx", .emit = emit_dx, .absorb = absorb_dx, .adopt = adopt_norm_grad };
 static const struct cg_op dw_op = { .name = "conv2d_dw", .emit = emit_dw, .adopt = adopt_sums };
 
 static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)

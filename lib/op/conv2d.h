@@ -4,13 +4,15 @@
 
 #include "../gemm.h"
 
-/* y's sources: x, w, then what fusion added, where it did: bias; mean, var, gamma, beta; what is added */
+/* y's sources: x, w, then what fusion added, where it did: bias; mean, var, gamma, beta; what is added. dx's: dy, w, what
+ * is added; x, stats and perhaps gamma and beta of the norm whose result was convolved, for aux dgamma and dbeta. */
 struct cg__conv {
 	cg_conv_config c; /* complete: no 0 for 1 */
 	enum cg__act act;
 	int64_t B, H, W, C, P, Q, M, R, S; /* C and M of all groups */
 	float eps; /* of the norm, or of the one whose statistics are aux[0] */
 	bool bias, norm;
+	int8_t behind; /* how many sources of that norm */
 };
 
 static inline const cg_tensor *cg__conv_bias(const cg_tensor *y)
@@ -19,6 +21,7 @@ static inline const cg_tensor *cg__conv_bias(const cg_tensor *y)
 }
 
 struct cg__norm cg__conv_norm(const cg_tensor *y);
+struct cg__norm cg__conv_norm_grad(const cg_tensor *dx);
 
 /* y, dx or dw of a convolution that is no plain product. */
 cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y);

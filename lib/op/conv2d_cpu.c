@@ -98,17 +98,19 @@ static cg_status cpu_dx(struct cg__emit *e, const struct cg__conv *a, const cg_t
 	const int64_t phases = a->c.stride_h * a->c.stride_w, panels = up(p.C, t.cols);
 	const int64_t pixels = up(a->H, a->c.stride_h) * up(a->W, a->c.stride_w);
 	const int64_t block = cg__tile_block(e, t, a->B * pixels, panels * phases, false);
+	const int64_t blocks = up(a->B * pixels, block), W = panels * t.cols;
+	const struct cg__norm norm = cg__conv_norm_grad(dx);
+	const cg_tensor *part = cg__moments(e, norm, blocks * phases, W);
 
 	TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d",
-		cg__range_3d(
-			(size_t)up(a->B * pixels, block), (size_t)panels, (size_t)phases, 1, 1, 1),
+		cg__range_3d((size_t)blocks, (size_t)panels, (size_t)phases, 1, 1, 1),
 		IN(dx->src[0]), IN(dx->src[1]), arg_part(a, dx), IN(NULL), IN(zero), INT(p.y),
 		INT(a->M), INT(p.w), INT(a->M), INT(p.x), INT(a->C), INT(1), INT(0),
 		INT(CG__ACT_NONE), INT(a->B), INT(a->P), INT(a->Q), INT(p.M), INT(a->H), INT(a->W),
 		INT(p.C), WINDOW(a), INT(by_image(a->B, pixels)), INT(block),
-		CG__NORM_ARGS(e, (struct cg__norm){ 0 }, 0, 0, NULL)));
+		CG__NORM_ARGS(e, norm, 0, 0, part)));
 	cg__flops(e, 2.0 * (double)(a->B * a->P * a->Q * a->R * a->S * p.C) * (double)p.M);
-	return CG_OK;
+	return cg__join_moments(e, norm, part, blocks * phases, W, 0);
 }
 
 cg_status cg__conv_cpu_dx(struct cg__emit *e, const cg_tensor *dx)
