@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "json.h"
 #include "model_options.h"
+#include "progress.h"
 #include "tune_clblast.h"
 
 enum { MAX_OPTIONS = 96 };
@@ -22,6 +23,8 @@ static const struct cli_option rows[] = {
 	  "what --gemm and --conv give; not with all", 0 },
 	{ "again", 0, CLI_FLAG, "false", "how", NULL, "also what is known already", 0 },
 	{ "way-time", 't', CLI_DURATION, "0.3", "how", "TIME", "for each way of each shape", 0 },
+	{ "time-limit", 0, CLI_DURATION, "10m", "how", "TIME",
+	  "begin nothing else after so long", 0 },
 	{ "output", 'o', CLI_CHOICE, "table", "output", "table|csv|json", "form of stdout", 0 },
 	ENGINE_OPTIONS,
 	CLI_COMMON_OPTIONS,
@@ -90,7 +93,8 @@ static void print_sets(void)
 		const struct tune_set *s = &sets[i];
 
 		printf("%-12s ", s->set.kernel ? s->set.kernel : "as it comes");
-		isfinite(s->seconds) ? printf("%10.3f ", 1e3 * s->seconds) : printf("%10s ", "-");
+		isfinite(s->seconds) ? printf("%10.3f ", 1e3 * s->seconds) :
+				       printf("%10s ", s->why ? s->why : "-");
 		printf("%c%s\n", s->taken ? '*' : ' ', s->set.parameters ? s->set.parameters : "");
 	}
 }
@@ -102,7 +106,7 @@ static void csv_sets(void)
 
 		printf("clblast %s,%s,", s->set.kernel, s->set.parameters);
 		isfinite(s->seconds) ? printf("%.5g,%.3g", 1e3 * s->seconds, s->error) : printf(",");
-		printf(",0,%d,1\n", s->taken);
+		printf(",0,%d,%d\n", s->taken, isfinite(s->seconds) != 0);
 	}
 }
 
@@ -116,6 +120,7 @@ static void json_sets(struct json *j)
 		json_real(j, "seconds", sets[i].seconds);
 		json_real(j, "error", sets[i].error);
 		json_bool(j, "taken", sets[i].taken);
+		json_text(j, "why", sets[i].why);
 		json_end(j);
 	}
 	json_end(j);
@@ -222,22 +227,58 @@ static int print(const struct cli *c, cg_ctx *ctx)
 
 /* --- tuning --- */
 
-/* Making the plan has tuned it. */
-static int tell(struct trial *t, const struct cli *c, void *arg)
-{
-	int *told = arg, n = cg_choice_count(t->ctx);
+struct tuning {
+	cg_autotune mode;
+	double deadline;	/* of progress_clock() */
+	int told;		/* shapes */
+};
 
-	cli_note(c, "%s: %d shapes that were not met before", t->name, n - *told);
-	*told = n;
+/* The next plan may take what is left of the time. */
+static void allow(const struct tuning *t, const struct cli *c, cg_ctx *ctx)
+{
+	cg_tune(ctx, t->mode, cli_real(c, "way-time"), fmax(1e-9, t->deadline - progress_clock()));
+}
+
+/* Making the plan has tuned it. */
+static int tell(struct trial *trial, const struct cli *c, void *arg)
+{
+	struct tuning *t = arg;
+	int n = cg_choice_count(trial->ctx);
+
+	cli_note(c, "%s: %d shapes that were not met before", trial->name, n - t->told);
+	t->told = n;
+	allow(t, c, trial->ctx);
 	return -1;
+}
+
+static void tell_what_is_left(const struct tuning *t, const struct cli *c, const cg_ctx *ctx)
+{
+	int shapes = 0, n = 0;
+
+	for (int i = 0; i < cg_choice_count(ctx); i++) {
+		cg_choice choice = cg_choice_at(ctx, i);
+
+		shapes += !choice.timed && (!choice.known || t->mode == CG_AUTOTUNE_AGAIN);
+	}
+	for (int i = 1; i < n_sets; i++)
+		n += sets[i].why && !strncmp(sets[i].why, "not timed", 9);
+	if (shapes + n && progress_clock() >= t->deadline)
+		cli_warn(c, "--time-limit %s: %d shapes and %d sets of CLBlast are not timed",
+			 cli_text(c, "time-limit"), shapes, n);
 }
 
 static int tune(struct cli *c, cg_ctx *ctx)
 {
 	const struct model *model = NULL;
 	struct model_config config;
+	struct tuning t = {
+		.mode = cli_flag(c, "again") ? CG_AUTOTUNE_AGAIN : CG_AUTOTUNE_ON,
+		.deadline = progress_clock() + cli_real(c, "time-limit"),
+	};
 	bool all = cli_is(c, "model", "all");
-	int told = 0, status = -1;
+	int status = -1;
+
+	allow(&t, c, ctx);
 
 	for (int i = 0; status < 0 && (all ? models[i] != NULL : i == 0); i++) {
 		if (all)
@@ -245,14 +286,15 @@ static int tune(struct cli *c, cg_ctx *ctx)
 		if (status < 0)
 			status = trial_settle(c, &model, &config);
 		if (status < 0)
-			status = trial_each(c, ctx, model, &config, tell, &told);
+			status = trial_each(c, ctx, model, &config, tell, &t);
 	}
 	for (int i = 0; i < cg_choice_count(ctx); i++)	/* else the note is of reading */
 		if (cg_choice_at(ctx, i).timed)
 			snprintf(unkept, sizeof(unkept), "%s", cg_tune_note(ctx));
 	if (status < 0 && !*unkept && !all && cli_flag(c, "clblast") &&
 	    !strcmp(cg_family(ctx), "gpu") && !strcmp(cg_gemm_backend(ctx), "clblast"))
-		status = tune_clblast(c, ctx, model, &config, sets, &n_sets);
+		status = tune_clblast(c, ctx, model, &config, t.deadline, sets, &n_sets);
+	tell_what_is_left(&t, c, ctx);
 	for (int i = 0; i < n_sets; i++)
 		if (sets[i].taken)
 			cli_note(c, "CLBlast's %s has other parameters now: --again compares it anew",
@@ -267,11 +309,8 @@ static int run(struct cli *c)
 
 	if (status < 0)
 		status = engine_open(c, &ctx);
-	if (status < 0) {
-		cg_tune(ctx, cli_flag(c, "again") ? CG_AUTOTUNE_AGAIN : CG_AUTOTUNE_ON,
-			cli_real(c, "way-time"), 1e9);
+	if (status < 0)
 		status = tune(c, ctx);
-	}
 	if (status < 0)
 		status = print(c, ctx);
 	cg_close(ctx);

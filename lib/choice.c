@@ -115,9 +115,11 @@ int cg__choose(struct cg__emit *e, const char *key, const char *const *way, int 
 void cg_tune(cg_ctx *ctx, cg_autotune mode, double candidate_seconds, double plan_seconds)
 {
 	struct cg__choices *all = cg__choices(ctx);
+	const bool has = ctx->autotune != CG_AUTOTUNE_OFF;
 
 	ctx->autotune = mode;
-	cg__tuned_close(ctx); /* whether there is a file follows from the mode */
+	if (has != (mode != CG_AUTOTUNE_OFF)) /* from which follows whether there is a file */
+		cg__tuned_close(ctx);
 	if (all == NULL)
 		return;
 	all->candidate_seconds = candidate_seconds > 0 ? candidate_seconds : default_candidate;

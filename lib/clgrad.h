@@ -299,7 +299,7 @@ cg_status cg_plan_summary(const cg_plan *p, FILE *f);
 /* ---- tuning ------------------------------------------------------------------------------------- */
 
 /* Some operations can be computed in several ways, which differ in speed and in rounding. Without tuning the way is a
- * function of the shape alone, and results repeat bit for bit. Tuning times the ways on this device and keeps what
+ * function of the shape and of the device's compute units, vectors and local memory, and results repeat bit for bit. Tuning times the ways on this device and keeps what
  * it found in a file of the cache folder; later contexts take what the file says, so results repeat as long as it
  * stays. It is for this very device, driver and version of the kernels, and is ignored where they are others.
  *
@@ -311,8 +311,9 @@ typedef enum cg_autotune {
 	CG_AUTOTUNE_ON,		/* cg_plan_new also times what the file does not say, and writes it */
 	CG_AUTOTUNE_AGAIN	/* and what it says, anew */
 } cg_autotune;
-/* For the plans made from now on. Seconds are limits for each way and for each plan, 0: .05 and 4; what is not
- * timed within them is left for the next plan. */
+/* For the plans made from now on; 0 stands for .05 and 4 seconds. A way is timed for way_seconds, but in three rounds at
+ * least, and only once where a call takes five times as long as the quickest way's. After plan_seconds what is being
+ * timed is finished, and the rest is left for the next plan. */
 void cg_tune(cg_ctx *ctx, cg_autotune mode, double way_seconds, double plan_seconds);
 
 #define CG_WAYS 8

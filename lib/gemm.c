@@ -122,7 +122,7 @@ static cg_status emit_clblast(struct cg__emit *e, const struct cg__gemm *g)
 
 	TRY(scratch_of(e, g, &scratch));
 	arg[3] = OUT(scratch);
-	TRY(cg__launch_call(e, "clblast", call_clblast, &blob, sizeof(blob), arg, 4));
+	TRY(cg__launch_call(e, scratch ? "clblast" : "clblast_direct", call_clblast, &blob, sizeof(blob), arg, 4));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	if (g->bias == NULL && g->act == CG__ACT_NONE)
 		return CG_OK;

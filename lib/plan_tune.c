@@ -1,7 +1,8 @@
 /*
  * Tunes a plan: of each node that asked for a choice a graph of its own is made, with values of its own, once for each
  * way. A way whose result differs from the usual one's by more than rounding is out; the others are timed in turn,
- * and one replaces the usual only if it is quicker by 3 % in the median of the rounds.
+ * but those that take far longer than the quickest, and one replaces the usual only if it is quicker by 3 % in the
+ * median of the rounds.
  */
 #include "plan.h"
 
@@ -16,13 +17,13 @@
 enum { ROUNDS_LEAST = 3, ROUNDS_MOST = 50 };
 /* Of the largest value: sums of some 10^5 products in another order, and minimal filtering, stay far below. */
 static const double tolerance = 2e-4;
-static const double gain_least = 1.03;
+static const double gain_least = 1.03, far_slower = 5;
 
 struct copy {
 	cg_graph *graph;
 	cg_tensor *y;
 	cg_plan *plan;
-	int calls; /* in a bundle */
+	int calls; /* in a bundle; 0: a call took so long that it is not repeated */
 	double seconds[ROUNDS_MOST];
 };
 
@@ -165,28 +166,58 @@ static bool time_bundle(struct tuning *t, struct copy *c, int calls, double *sec
 	return true;
 }
 
-/* In turn; a bundle lasts a fifteenth of a way's time, but a call at least. */
-static bool time_ways(struct tuning *t)
+/* One call of each; a short one may have been held up, and is made again before the way is given up. A bundle lasts a
+ * fifteenth of a way's time, but a call at least. */
+static bool time_once(struct tuning *t, double once[CG_WAYS])
 {
 	const double each = t->ctx->choices->candidate_seconds;
 	const int ways = t->choice->public.ways;
-	double once, spent = 0;
+	double best = INFINITY, again;
 
 	for (int w = 0; w < ways; w++) {
-		if (t->copy[w].plan && !time_bundle(t, &t->copy[w], 1, &once))
+		if (t->copy[w].plan && !time_bundle(t, &t->copy[w], 1, &once[w]))
 			return false;
-		t->copy[w].calls = t->copy[w].plan ? (int)(each / 15 / (once + 1e-7)) + 1 : 0;
+		best = t->copy[w].plan ? fmin(best, once[w]) : best;
 	}
-	for (t->rounds = 0; t->rounds < ROUNDS_MOST; t->rounds++) {
-		const double begin = now();
+	for (int w = 0; w < ways; w++) {
+		struct copy *c = &t->copy[w];
 
-		for (int w = 0; w < ways; w++)
-			if (t->copy[w].plan &&
-				!time_bundle(t, &t->copy[w], t->copy[w].calls,
-					&t->copy[w].seconds[t->rounds]))
+		if (c->plan && once[w] > far_slower * best && once[w] < each) {
+			if (!time_bundle(t, c, 1, &again))
 				return false;
-		spent += now() - begin;
-		if (spent > each * ways && t->rounds + 1 >= ROUNDS_LEAST)
+			once[w] = fmin(once[w], again);
+		}
+		c->calls = once[w] > far_slower * best ? 0 : (int)(each / 15 / (once[w] + 1e-7)) + 1;
+	}
+	return true;
+}
+
+/* Each once; a way that is not repeated has taken in every round what its only call took. */
+static bool time_round(struct tuning *t, const double once[CG_WAYS])
+{
+	for (int w = 0; w < t->choice->public.ways; w++) {
+		struct copy *c = &t->copy[w];
+
+		c->seconds[t->rounds] = once[w];
+		if (c->plan && c->calls > 0 &&
+			!time_bundle(t, c, c->calls, &c->seconds[t->rounds]))
+			return false;
+	}
+	return true;
+}
+
+static bool time_ways(struct tuning *t)
+{
+	const double each = t->ctx->choices->candidate_seconds;
+	double once[CG_WAYS] = { 0 }, begin;
+
+	if (!time_once(t, once))
+		return false;
+	begin = now();
+	for (t->rounds = 0; t->rounds < ROUNDS_MOST; t->rounds++) {
+		if (!time_round(t, once))
+			return false;
+		if (now() - begin > each * t->choice->public.ways && t->rounds + 1 >= ROUNDS_LEAST)
 			return ++t->rounds > 0;
 	}
 	return true;

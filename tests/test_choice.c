@@ -167,6 +167,7 @@ static void damage(const char *path, const char *from, const char *to)
 
 static bool same_file(cg_ctx *ctx, const char *path)
 {
+	cg_tune(ctx, CG_AUTOTUNE_OFF, 0, 0);
 	cg_tune(ctx, CG_AUTOTUNE_CACHE, 0, 0); /* finds it anew */
 	return strcmp(cg_tune_file(ctx), path) == 0;
 }

@@ -8,6 +8,9 @@ CG_CACHE=$PWD/$dir/cache
 export CG_CACHE
 conv="--conv 4x9x9x16x16x3 -t .01"
 
+run env CG_FAMILY=cpu $tune $conv --time-limit 0
+check "no time: all is told as not timed" [ "$(grep -cE '^conv2d (y|dx|dw) .* not timed$' $dir/out)" -eq 3 ]
+check "and how much that is" grep -q -e '--time-limit 0: 3 shapes and 0 sets' $dir/err
 run env CG_FAMILY=cpu $tune $conv
 check "a convolution" [ $status -eq 0 ]
 check "a row for each part" [ "$(grep -cE '^conv2d (y|dx|dw) B4 H9 .* direct [0-9.]+  winograd [0-9.]+$' $dir/out)" -eq 3 ]
@@ -33,6 +36,8 @@ check "a file of other kernels is ignored with a note" grep -q 'of another devic
 
 run env CG_FAMILY=gpu $tune --gemm 40x30x20 -t .005 -o json
 check "products of the other family" [ $status -eq 0 ]
+check "sets of the kernel for large products are left out" [ "$(grep -c '"kernel": "Xgemm",.*"why": "not used"' $dir/out)" -eq 4 ]
+check "the others are timed" [ "$(grep -cE '"kernel": "(XgemmDirect|GemmRoutine)",.*"seconds": [0-9]' $dir/out)" -eq 6 ]
 check "CLBlast is one of their ways" [ "$(grep -c '"way": "clblast", "seconds": [0-9]' $dir/out)" -eq 3 ]
 file=$dir/cache/choices
 rm -f $file-*.txt
