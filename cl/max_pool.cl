@@ -1,8 +1,8 @@
 /*
  * The maximum of windows, and its gradient; a part of pool.cl.
  *
- * With -DNORM what is pooled is gamma (x - mean) rstd + beta, then relu if asked for: stats [3,C] is
- * mean, rstd, var. `pooled` is y where what was pooled came from a relu, whose gradient is taken
+ * With -DNORM what is pooled is gamma (x - mean) rstd + beta, then relu if asked for: stats [3,C]
+ * is mean, rstd, var. `pooled` is y where what was pooled came from a relu, whose gradient is taken
  * along, else NULL.
  */
 
@@ -51,7 +51,8 @@ static inline cg_lanes apply(struct before f, cg_lanes v)
 #endif
 }
 
-/* Positions r0, s0 .. r1 - 1, s1 - 1 of a window; x is the first of them, `row` floats to the next row of x. */
+/* Positions r0, s0 .. r1 - 1, s1 - 1 of a window; x is the first of them, `row` floats to the row
+ * below. */
 static inline struct best best_of(
 	__global const float *x, int row, int C, int S, int r0, int r1, int s0, int s1,
 	struct before f, int n)
@@ -71,7 +72,8 @@ static inline struct best best_of(
 	return b;
 }
 
-/* The window whose positions r0, s0 .. r1 - 1, s1 - 1 are in x, of n channels; a padding of zeros comes at `zero`. */
+/* The window whose positions r0, s0 .. r1 - 1, s1 - 1 are in x, of n channels; a padding of zeros
+ * comes at `zero`. */
 static inline void max_of(__global const float *x, __global float *y, __global INDEX *index,
 	int row, int C, int S, int r0, int r1, int s0, int s1, int zero, struct before f, int n)
 {

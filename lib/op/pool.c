@@ -90,7 +90,8 @@ static bool lay_out(cg_tensor *x, const char *op, const cg_pool_config *c, struc
 }
 
 /* g begins the attributes. */
-static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geometry *g, size_t bytes)
+static cg_tensor *pooled(
+	const struct cg_op *op, cg_tensor *x, const struct geometry *g, size_t bytes)
 {
 	int64_t shape[] = { x->shape[0], g->P, g->Q, g->C };
 
@@ -116,7 +117,8 @@ static cg_tensor *pooled(const struct cg_op *op, cg_tensor *x, const struct geom
 
 /* ---- maximum ----------------------------------------------------------------------------- */
 
-/* What is pooled may be a batch norm of src[0], then relu if asked for: src 1 .. 3 are its statistics, gamma, beta. */
+/* What is pooled may be a batch norm of src[0], then relu if asked for: src 1 .. 3 are its statistics,
+ * gamma, beta. */
 struct max {
 	struct geometry g;
 	int32_t norm, relu;
