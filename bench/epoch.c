@@ -2,7 +2,8 @@
  * How much of an epoch fer-train spends on anything but waiting for the device: loading batches, logging, validation's
  * measures, checkpoints. The device runs ahead of the program, so this is more than the time that the device stands idle.
  * Its main thread is looked at 200 times a second, from the line of the first epoch to that of the last: it waits for
- * the device where it sleeps in futex(2).
+ * the device where it sleeps in futex(2). That holds while no thread of fer-train's own works during an epoch for which
+ * it could wait there: such a one must be counted here, too.
  */
 #include "bench.h"
 

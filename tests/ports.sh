@@ -8,10 +8,21 @@ libclc=${LIBCLC:-/usr/lib/clc}
 cl=${srcdir:-.}/cl
 dir=tests/ports.tmp
 
-# file and options, as lib/ builds them; tiles of attention are those that it chooses for 48 KB
+# GRAD WIDTH Y,RK...: the tiles that lib/op/attention.c chooses for 37, 50, 65, 145, 197 and 257 tokens in 48 KB
+attention() {
+	grad=$1 width=$2
+	shift 2
+	for tile; do
+		for dropout in 0 1; do
+			echo attention_gpu -DDH=$width -DY=${tile%,*} -DRK=${tile#*,} -DDROPOUT=$dropout -DGRAD=$grad
+		done
+	done
+}
+
+# file and options, as lib/ builds them
 programs() {
-	for file in act augment batch_norm batch_norm_sums conv2d_dw_gpu conv2d_gpu dropout ewise im2col_gpu layer_norm loss lrn optim pool \
-		shape softmax gemm_gpu; do
+	for file in act augment batch_norm batch_norm_sums ceiling conv2d_dw_gpu conv2d_gpu dropout ewise im2col_gpu layer_norm loss lrn \
+		optim pool shape softmax gemm_gpu; do
 		echo $file
 	done
 	echo gemm_gpu -DTRANS_A=1
@@ -23,16 +34,18 @@ programs() {
 	echo conv2d_gpu -DDX=1 $large
 	echo conv2d_dw_gpu $large
 	echo pool -DINDEX=int
+	echo pool -DNORM
+	echo pool -DNORM -DINDEX=int
 	echo shape -DTYPE=int
 	echo shape -DTYPE=uchar
-	for tile in 'DH=32 -DY=10 -DRK=4' 'DH=64 -DY=10 -DRK=3' 'DH=64 -DY=10 -DRK=4' 'DH=96 -DY=10 -DRK=3' \
-		'DH=128 -DY=10 -DRK=2'; do
-		echo attention_gpu -D$tile -DDROPOUT=1 -DGRAD=0
-	done
-	for tile in 'DH=32 -DY=10 -DRK=4' 'DH=64 -DY=5 -DRK=3' 'DH=64 -DY=10 -DRK=2' 'DH=96 -DY=10 -DRK=1' \
-		'DH=128 -DY=6 -DRK=1'; do
-		echo attention_gpu -D$tile -DDROPOUT=1 -DGRAD=1
-	done
+	attention 0 32 10,3 13,4 9,3 10,4
+	attention 0 64 10,3 13,4 9,3 10,4
+	attention 0 96 10,3 7,4 9,3 8,4 11,3
+	attention 0 128 5,3 7,2 9,2 8,2 10,2 7,3
+	attention 1 32 10,3 7,4 9,3 8,4 10,4 13,3
+	attention 1 64 5,3 7,2 9,2 8,2 10,2 6,3
+	attention 1 96 10,1 5,2 9,1
+	attention 1 128 5,1 6,1
 }
 
 # TARGET FILE OPTIONS...: assembly in $dir/out.s
