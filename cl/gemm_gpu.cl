@@ -1,5 +1,5 @@
 /*
- * C = act(op(A) op(B) + bias) (+ C), row-major, GPU style (tile_gpu.cl). Any size: loads outside are zeros, stores outside
+ * C = act(op(A) op(B) (+ C) + bias), row-major, GPU style (tile_gpu.cl). Any size: loads outside are zeros, stores outside
  * are left out. -D: TRANS_A (A is [K,M]), TRANS_B (B is [N,K]). Group id 2 counts batch * splits: with more than one split
  * the K range is cut in fixed pieces whose sums `gemm_join` adds in order, so results repeat bit for bit.
  */
@@ -60,7 +60,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS_N, ITEMS_M, 1))) void gemm(
 		}
 }
 
-/* C = act(sum of the splits + bias) (+ C): part [batch, splits, M, N] */
+/* C = act(sum of the splits (+ C) + bias): part [batch, splits, M, N] */
 __kernel void gemm_join(__global const float *part, __global float *C, __global const float *bias, int M, int N,
 			int c_offset, int ldc, int c_stride, int splits, int batches, int add, int act)
 {

@@ -342,7 +342,8 @@ cg_gemm_set cg_gemm_set_at(int i);
 /* For this device, in the whole process, for plans made from now on; there is no way back to CLBlast's own.
  * CG_ERR_GEMM where it refuses. */
 cg_status cg_gemm_use(cg_ctx *ctx, const cg_gemm_set *set);
-/* Writes them to the file, from which later contexts take them. CG_ERR_FILE where that fails. */
+/* Writes one of cg_gemm_set_at to the file, from which later contexts take it. CG_ERR_FILE where that fails,
+ * CG_ERR_ARGUMENT where it is none of these. */
 cg_status cg_gemm_keep(cg_ctx *ctx, const cg_gemm_set *set);
 
 /* ---- operations: elementwise ---------------------------------------------------------------- */

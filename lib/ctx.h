@@ -29,7 +29,8 @@ struct cg_ctx {
 	struct cg__choices *choices;
 	struct cg__program *programs;
 	struct cg__staging *staging;
-	void *gemm;		/* gemm.c */
+	bool clblast_used;	/* it keeps something of this context: gemm.c */
+	const char *clblast_version; /* "1.5.3": gemm_sets.c */
 	cg_stats stats;
 	uint64_t fault_count;
 	uint64_t parameter_writes; /* how often a parameter may have changed */

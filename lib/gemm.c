@@ -9,7 +9,7 @@
 
 void cg__gemm_close(cg_ctx *ctx)
 {
-	if (ctx->gemm)
+	if (ctx->clblast_used)
 		CLBlastClearCache();
 }
 
@@ -99,7 +99,7 @@ static cg_status scratch_of(struct cg__emit *e, const struct cg__gemm *g, cg_ten
 	CLBlastStatusCode code;
 
 	*scratch = NULL;
-	ctx->gemm = ctx; /* there is something in CLBlast's cache */
+	ctx->clblast_used = true;
 	if (g->batch > 1)
 		return CG_OK;
 	code = CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor,
@@ -463,14 +463,38 @@ static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut
 
 /* ---- which ------------------------------------------------------------------------------- */
 
-enum { CLBLAST = COARSER + 1 };
+enum { CLBLAST = COARSER + 1, WAYS };
+
+/* On GPUs another cut is a way only where it makes another number of pieces. */
+static bool cuts_otherwise(const struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
+{
+	const int64_t tiles = (g->N + 63) / 64 * ((g->M + 63) / 64) * g->batch;
+
+	return cg__is_cpu(e) || splits_of(tiles, g->K, cut) != splits_of(tiles, g->K, USUAL);
+}
+
+/* USUAL first, CLBLAST last. */
+static int list_ways(const struct cg__emit *e, const struct cg__gemm *g, bool clblast,
+	const char *name[WAYS], int way[WAYS])
+{
+	static const char *const names[] = { "own", "finer", "coarser", "clblast" };
+	int n = 0;
+
+	for (int w = USUAL; w < WAYS; w++)
+		if (w == USUAL || (w == CLBLAST ? clblast : cuts_otherwise(e, g, (enum cut)w))) {
+			name[n] = names[w];
+			way[n++] = w;
+		}
+	return n;
+}
 
 /* CLBlast is a way on GPUs, unless CG_GEMM says who multiplies. */
 static int choose(struct cg__emit *e, const struct cg__gemm *g)
 {
-	static const char *const ways[] = { "own", "finer", "coarser", "clblast" };
 	const cg_ctx *ctx = cg__emit_ctx(e);
 	const bool forced = ctx->env.gemm[0] != '\0', either = !cg__is_cpu(e) && !forced;
+	const char *name[WAYS];
+	int way[WAYS], ways, usual;
 	char key[128];
 
 	if (ctx->tune.clblast && !either)
@@ -480,7 +504,9 @@ static int choose(struct cg__emit *e, const struct cg__gemm *g)
 		(long long)g->K, (long long)g->lda, (long long)g->ldb, (long long)g->batch,
 		g->bias || g->norm.gamma || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "",
 		packs(e, g) ? " packed" : "");
-	return cg__choose(e, key, ways, either ? 4 : 3, ctx->tune.clblast ? CLBLAST : USUAL);
+	ways = list_ways(e, g, either, name, way);
+	usual = ctx->tune.clblast ? ways - 1 : 0;
+	return way[cg__choose(e, key, name, ways, usual)];
 }
 
 bool cg__gemm_takes_operands(const cg_ctx *ctx)

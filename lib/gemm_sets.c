@@ -31,6 +31,15 @@ static const cg_gemm_set sets[] = {
 };
 enum { SETS = sizeof(sets) / sizeof(sets[0]), PARAMETERS = 24 };
 
+#ifdef CLBLAST_VERSION_MAJOR
+#define TEXT(x) #x
+#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+static const char version[] =
+	VERSION(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH);
+#else
+static const char version[] = "before 1.5.3";
+#endif
+
 int cg_gemm_set_count(void)
 {
 	return SETS;
@@ -59,7 +68,7 @@ cg_status cg_gemm_use(cg_ctx *ctx, const cg_gemm_set *set)
 		name[n] = word;
 		value[n] = (size_t)strtoul(equals + 1, NULL, 10);
 	}
-	ctx->gemm = ctx; /* there is something in CLBlast's cache */
+	ctx->clblast_used = true;
 	code = CLBlastOverrideParameters(
 		ctx->device, set->kernel, CLBlastPrecisionSingle, (size_t)n, name, value);
 	return code == CLBlastSuccess
@@ -74,27 +83,41 @@ static const char *key_of(const char *kernel, char key[64])
 	return key;
 }
 
+/* One of ours: what a file says beyond these is not trusted. */
+static bool is_known(const cg_gemm_set *set)
+{
+	for (int i = 0; i < SETS; i++)
+		if (strcmp(sets[i].kernel, set->kernel) == 0 &&
+			strcmp(sets[i].parameters, set->parameters) == 0)
+			return true;
+	return false;
+}
+
 cg_status cg_gemm_keep(cg_ctx *ctx, const cg_gemm_set *set)
 {
 	char key[64];
 
+	if (!is_known(set))
+		return cg__fail(ctx, CG_ERR_ARGUMENT, "gemm: %s is no set for %s",
+			set->parameters, set->kernel);
 	TRY(cg__tuned_set(ctx, key_of(set->kernel, key), set->parameters));
 	cg__tuned_save(ctx);
 	return cg_tune_note(ctx)[0] ? cg__fail(ctx, CG_ERR_FILE, "%s", cg_tune_note(ctx)) : CG_OK;
 }
 
-/* What was kept for this device; what CLBlast refuses of it is left. */
+/* What was kept for this device; what is none of the sets, or CLBlast refuses, is left. */
 cg_status cg__gemm_open(cg_ctx *ctx)
 {
 	char key[64];
 
+	ctx->clblast_version = version;
 	for (int i = 0; !ctx->tune.cpu_family && i < SETS; i++) {
 		cg_gemm_set kept = { sets[i].kernel, NULL };
 
 		if (i > 0 && strcmp(sets[i].kernel, sets[i - 1].kernel) == 0)
 			continue;
 		kept.parameters = cg__tuned_find(ctx, key_of(kept.kernel, key));
-		if (kept.parameters && cg_gemm_use(ctx, &kept) != CG_OK)
+		if (kept.parameters && is_known(&kept) && cg_gemm_use(ctx, &kept) != CG_OK)
 			cg_clear_error(ctx);
 	}
 	return CG_OK;

@@ -53,13 +53,13 @@ static void describe(cg_ctx *ctx, struct cg__tuned *t)
 
 	snprintf(t->head, HEAD,
 		"# clgrad %s choices %d\n# device: %s, %s, %s, driver %s, %u units, %llu bytes local\n"
-		"# parameters: %s family, products by %s, vectors %d, group %d, groups %d, "
+		"# parameters: %s family, products by %s%s, vectors %d, group %d, groups %d, "
 		"winograd %d, conv %d; build %s\n"
 		"# kernels: %016llx\n",
 		cg_version(), MEANING, d->platform_name, d->name, d->version, d->driver,
 		d->compute_units, (unsigned long long)d->local_bytes,
-		u->cpu_family ? "cpu" : "gpu", u->clblast ? "clblast" : "own", u->vector_width,
-		u->group, u->groups_per_unit, u->winograd, u->conv, ctx->env.build,
+		u->cpu_family ? "cpu" : "gpu", u->clblast ? "CLBlast " : "own",
+		u->clblast ? ctx->clblast_version : "", u->vector_width, u->group, u->groups_per_unit, u->winograd, u->conv, ctx->env.build,
 		(unsigned long long)hash_of_kernels());
 }
 

@@ -256,6 +256,17 @@ static int convolutions(const cg_ctx *ctx)
 	return n;
 }
 
+/* Of other than two ways: sums this short are cut alike by the finer and the coarser. */
+static int products_cut(const cg_ctx *ctx)
+{
+	int n = 0;
+
+	for (int i = 0; i < cg_choice_count(ctx); i++)
+		n += strncmp(cg_choice_at(ctx, i).key, "gemm ", 5) == 0 &&
+			cg_choice_at(ctx, i).ways != 2;
+	return n;
+}
+
 /* All ways of a convolution, a product and their gradients. */
 static void test_operations(const char *family)
 {
@@ -285,8 +296,10 @@ static void test_operations(const char *family)
 	ok(p && cg_plan_run(p) == CG_OK && cg_finish(ctx) == CG_OK, "a tuned plan runs%s",
 		cg_error(ctx));
 	look_at_choices(ctx);
-	if (!ctx->tune.cpu_family)
+	if (!ctx->tune.cpu_family) {
+		ok(products_cut(ctx) == 0, "products: ours, or CLBlast's");
 		ok(convolutions(ctx) == 3, "y, dx and dw: gathered, in large tiles, or copied");
+	}
 	cg_plan_free(p);
 	cg_graph_free(g);
 	for (int i = 0; i < 4; i++)
@@ -298,8 +311,8 @@ static void test_operations(const char *family)
 /* Bytes that a product by CLBlast takes beside its operands: the copies that its kernel for large ones wants. */
 static uint64_t scratch(cg_ctx *ctx)
 {
-	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ 24, 20 });
-	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 2, (int64_t[]){ 20, 18 });
+	cg_array *a = cg_array_new(ctx, "a", CG_FLOAT32, 2, (int64_t[]){ 70, 80 });
+	cg_array *b = cg_array_new(ctx, "b", CG_FLOAT32, 2, (int64_t[]){ 80, 90 });
 	cg_graph *g = cg_graph_new(ctx, CG_INFER);
 	cg_tensor *y = cg_matmul(cg_use(g, a), cg_use(g, b));
 	cg_plan *p = cg_plan_new(g, &y, 1);
@@ -312,31 +325,66 @@ static uint64_t scratch(cg_ctx *ctx)
 	return bytes;
 }
 
+/* What a new context computes with, in a process that uses `set`. */
+static uint64_t scratch_after(const cg_gemm_set *set)
+{
+	cg_ctx *ctx;
+	uint64_t bytes;
+
+	cg_open(NULL, &ctx);
+	cg_gemm_use(ctx, set);
+	cg_close(ctx);
+	cg_open(NULL, &ctx);
+	bytes = scratch(ctx);
+	cg_close(ctx);
+	return bytes;
+}
+
 /* CLBlast's parameters: taken, kept, taken again by the next context, and refused where some lack. */
 static void test_sets(void)
 {
-	const cg_gemm_set large = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=1" };
-	const cg_gemm_set small = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=1000" };
+	const cg_gemm_set large = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=64" };
+	const cg_gemm_set small = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=1024" };
+	const cg_gemm_set other = { "GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE=65" };
 	const cg_gemm_set partial = { "Xgemm", "MWG=64" }, odd = { "Xgemm", "MWG" };
 	uint64_t before, after;
+	char path[1024];
 	cg_ctx *ctx;
 
 	setenv("CG_FAMILY", "gpu", 1);
 	setenv("CG_AUTOTUNE", "cache", 1);
+	path_of_file(path);
 	cg_open(NULL, &ctx);
+	ok(cg_gemm_use(ctx, &small) == CG_OK, "a set is used");
 	before = scratch(ctx);
-	ok(cg_gemm_use(ctx, &large) == CG_OK && cg_gemm_keep(ctx, &large) == CG_OK, "a set is kept");
+	ok(cg_gemm_use(ctx, &large) == CG_OK && cg_gemm_keep(ctx, &large) == CG_OK, "another is kept");
 	after = scratch(ctx);
 	ok(after > before, "and in use: scratch of %d instead of %d bytes", (int)after, (int)before);
-	ok(cg_gemm_use(ctx, &small) == CG_OK && scratch(ctx) == before, "another one instead");
+	ok(cg_gemm_keep(ctx, &other) == CG_ERR_ARGUMENT, "%s", cg_error(ctx));
+	cg_clear_error(ctx);
 	ok(cg_gemm_use(ctx, &partial) == CG_ERR_GEMM, "%s", cg_error(ctx));
 	cg_clear_error(ctx);
 	ok(cg_gemm_use(ctx, &odd) == CG_ERR_FORMAT, "%s", cg_error(ctx));
 	cg_close(ctx);
-	cg_open(NULL, &ctx);
-	ok(scratch(ctx) == after, "the next context uses what was kept");
-	cg_close(ctx);
+	ok(scratch_after(&small) == after, "the next context uses what was kept");
+	damage(path, "SIZE=64", "SIZE=65");
+	ok(scratch_after(&small) == before, "but nothing that is none of the sets");
 	unsetenv("CG_FAMILY");
+}
+
+/* CLBlast knows each set's parameters by name. */
+static void test_names(void)
+{
+	cg_ctx *ctx;
+
+	cg_open(NULL, &ctx);
+	for (int i = 0; i < cg_gemm_set_count(); i++) {
+		const cg_gemm_set set = cg_gemm_set_at(i);
+
+		ok(cg_gemm_use(ctx, &set) == CG_OK, "%s, set %d %s", set.kernel, i, cg_error(ctx));
+		cg_clear_error(ctx);
+	}
+	cg_close(ctx);
 }
 
 static void remove_folder(void)
@@ -374,6 +422,7 @@ int main(void)
 	test_operations("cpu");
 	test_operations("gpu");
 	test_sets();
+	test_names();
 	remove_folder();
 	return done();
 }
