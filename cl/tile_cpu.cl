@@ -3,21 +3,13 @@
  * accumulators, NV vectors a row. One step of k is a column of A, an element a row, broadcast,
  * times a row of NR elements of B. With 16-wide vectors 6 x 4 accumulators, 4 vectors of B and a
  * broadcast fill 29 of 32 registers; with narrower ones 6 x 2 fill 15 of 16. -DTILE_NARROW halves
- * the columns and doubles the rows, for matrices of few columns. With 16-wide vectors alone: -DTILE_MIDDLE
- * has 8 x 3, -DTILE_LOW 4 x 4 or 8 x 2, which divide numbers of rows that 6 and 12 do not.
+ * the columns and doubles the rows, for matrices of few columns. -DTILE_MIDDLE, with 16-wide vectors
+ * alone, has 8 x 3.
  *
  * Included by the files that use it; all loops over a tile unroll completely, so that the tile
  * stays in registers.
  */
-#ifdef TILE_LOW
 #ifdef TILE_NARROW
-#define MR 8
-#define NV 2
-#else
-#define MR 4
-#define NV 4
-#endif
-#elif defined(TILE_NARROW)
 #define MR 12
 #define NV (CG_VW == 16 ? 2 : 1)
 #elif defined(TILE_MIDDLE)

@@ -44,13 +44,16 @@ static void tile_of_dy(__global const float *dy, int n, __local float *d, int st
 	}
 }
 
-/* o[i][:] (+)= sum over k < n of v[k·ldv + i] d[k·NR][:], i < MR */
+/* Rows of a tile are channels, often a multiple of 32. 16 accumulators keep the multipliers busy. */
+#define ROWS (CG_VW == 16 ? 16 / NV : MR)
+
+/* o[i][:] (+)= sum over k < n of v[k·ldv + i] d[k·NR][:], i < ROWS */
 __attribute__((noinline)) static void product_columns(const __local float *v, int ldv,
 	const __local float *d, int n, __global float *o, int add)
 {
-	vfloat t[MR][NV];
+	vfloat t[ROWS][NV];
 
-	UNROLL for (int i = 0; i < MR; i++)
+	UNROLL for (int i = 0; i < ROWS; i++)
 		UNROLL for (int j = 0; j < NV; j++)
 			t[i][j] = 0.f;
 	_Pragma("unroll 4")
@@ -59,15 +62,15 @@ __attribute__((noinline)) static void product_columns(const __local float *v, in
 
 		UNROLL for (int j = 0; j < NV; j++)
 			b[j] = VLOAD(0, d + k * NR + j * CG_VW);
-		UNROLL for (int i = 0; i < MR; i++)
+		UNROLL for (int i = 0; i < ROWS; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] = multiply_add(v[k * ldv + i], b[j], t[i][j]);
 	}
 	if (add)
-		UNROLL for (int i = 0; i < MR; i++)
+		UNROLL for (int i = 0; i < ROWS; i++)
 			UNROLL for (int j = 0; j < NV; j++)
 				t[i][j] += VLOAD(0, o + i * NR + j * CG_VW);
-	UNROLL for (int i = 0; i < MR; i++)
+	UNROLL for (int i = 0; i < ROWS; i++)
 		UNROLL for (int j = 0; j < NV; j++)
 			VSTORE(t[i][j], 0, o + i * NR + j * CG_VW);
 }
@@ -108,7 +111,7 @@ __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 			tile_of_dy(dy + n0, cols, d + t * NR, step_d, p, f);
 		}
 		for (int i = 0; i < POINTS; i++)
-			for (int c = 0; c < cr; c += MR)
+			for (int c = 0; c < cr; c += ROWS)
 				product_columns(v + i * step_v + c, ldv, d + i * step_d, n,
 					o + ((size_t)i * rows + c) * NR, t0 > first);
 	}

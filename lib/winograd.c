@@ -171,18 +171,18 @@ static struct panels cut_panels(
 	const struct cg__emit *e, const struct cg__winograd *f, const struct cut *k)
 {
 	const int64_t lanes = cg__vector_width(e), room = cg__emit_ctx(e)->info.local_bytes * 7 / 8;
-	const struct cg__tile tile[] = { { 6, lanes == 16 ? 64 : 2 * lanes, NULL },
-		{ 12, lanes == 16 ? 32 : lanes, "-DTILE_NARROW" }, { 8, 48, "-DTILE_MIDDLE" } };
+	const struct cg__tile tile[] = { k->t, { 8, 48, "-DTILE_MIDDLE" } };
 	struct panels best = { 0 };
 	int64_t lowest = INT64_MAX, column;
 
-	for (int i = 0; i < (lanes == 16 ? 3 : 2); i++) {
+	for (int i = 0; i < (lanes == 16 ? 2 : 1); i++) {
 		struct panels p = {
 			.t = tile[i], .count = up(f->M, tile[i].cols), .ready = cg__keeps(e, f->w)
 		};
 		const int64_t time = cut_blocks(e, k, &p);
 
-		if (time < lowest) {
+		/* other kernels to build: these should be worth it */
+		if (i == 0 || 10 * time < 9 * lowest) {
 			lowest = time;
 			best = p;
 		}
@@ -305,15 +305,14 @@ struct cut_dw {
 	int64_t tiles, block, panels, cb, cr, blocks, ldv, per, parts, bytes;
 };
 
-/* Rows are channels here, of which there are often a multiple of 32. */
+/* ROWS of winograd_dw_cpu.cl */
 static struct cg__tile tile_of_dw(const struct cg__emit *e, int64_t M)
 {
-	const struct cg__tile t = cg__tile_of(e, M);
+	struct cg__tile t = cg__tile_of(e, M);
 
-	if (cg__vector_width(e) < 16)
-		return t;
-	return t.cols == 64 ? (struct cg__tile){ 4, 64, "-DTILE_LOW" }
-			    : (struct cg__tile){ 8, 32, "-DTILE_LOW -DTILE_NARROW" };
+	if (cg__vector_width(e) == 16)
+		t.rows = 256 / t.cols;
+	return t;
 }
 
 static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd *f)
