@@ -47,10 +47,15 @@ static const char keep_name[] = "keep";
 
 enum { ROWS = sizeof(table) / sizeof(table[0]), NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0]) };
 
+const char *cg__fuse_name(int i)
+{
+	return i < ROWS ? table[i].name : i < ROWS + NEIGHBOURS ? neighbours[i - ROWS].name : NULL;
+}
+
 static bool is_known(const char *word)
 {
-	for (int i = 0; i < ROWS + NEIGHBOURS; i++)
-		if (strcmp(word, i < ROWS ? table[i].name : neighbours[i - ROWS].name) == 0)
+	for (int i = 0; cg__fuse_name(i); i++)
+		if (strcmp(word, cg__fuse_name(i)) == 0)
 			return true;
 	return strcmp(word, keep_name) == 0 || strcmp(word, "all") == 0;
 }

@@ -11,6 +11,9 @@ cg_status cg__fuse(cg_graph *g, const bool *keep);
 /* Whether CG_FUSE leaves what has this name as it is: a rewrite, or "keep" (keep.c). */
 bool cg__fuse_has(const cg_ctx *ctx, const char *name);
 
+/* The names of the rewrites, some more than once; NULL behind the last. */
+const char *cg__fuse_name(int i);
+
 /* CG_ERR_ARGUMENT where CG_FUSE has a word that names no row. */
 cg_status cg__fuse_check(cg_ctx *ctx);
 

@@ -16,6 +16,7 @@ ops_programs = \
 	tests/test_norm \
 	tests/test_optim \
 	tests/test_props \
+	tests/test_broken \
 	tests/test_shape \
 	tests/test_winograd
 unit_programs = \
