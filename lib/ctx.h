@@ -29,7 +29,7 @@ struct cg_ctx {
 	struct cg__choices *choices;
 	struct cg__program *programs;
 	struct cg__staging *staging;
-	bool clblast_used;	/* it keeps something of this context: gemm.c */
+	bool clblast_used;	/* it keeps something of this context: gemm_clblast.c */
 	const char *clblast_version; /* "1.5.3": gemm_sets.c */
 	cg_stats stats;
 	uint64_t fault_count;

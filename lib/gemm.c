@@ -3,15 +3,8 @@
 #include "choice.h"
 #include "ctx.h"
 
-#include <clblast_c.h>
 #include <math.h>
 #include <stdlib.h>
-
-void cg__gemm_close(cg_ctx *ctx)
-{
-	if (ctx->clblast_used)
-		CLBlastClearCache();
-}
 
 /* Fills in what 0 stands for. */
 static struct cg__gemm complete(const struct cg__gemm *g)
@@ -25,111 +18,11 @@ static struct cg__gemm complete(const struct cg__gemm *g)
 	return f;
 }
 
-static struct cg__arg arg_c(const struct cg__gemm *g)
+struct cg__arg cg__gemm_c(const struct cg__gemm *g)
 {
 	bool part = g->ldc != g->N || g->c_offset != 0 || g->M * g->N * g->batch != cg__count(g->c);
 
 	return g->beta != 0 || part ? UPDATE(g->c) : OUT(g->c);
-}
-
-/* ---- CLBlast ---------------------------------------------------------------------------- */
-
-/* Codes beyond OpenCL's: what CLBlast says of arguments, of its own state, of the device. */
-#define CLBLAST_LIST(X) \
-	X(CLBlastNotImplemented) X(CLBlastInvalidMatrixA) X(CLBlastInvalidMatrixB) \
-	X(CLBlastInvalidMatrixC) X(CLBlastInvalidDimension) X(CLBlastInvalidLeadDimA) \
-	X(CLBlastInvalidLeadDimB) X(CLBlastInvalidLeadDimC) X(CLBlastInsufficientMemoryA) \
-	X(CLBlastInsufficientMemoryB) X(CLBlastInsufficientMemoryC) \
-	X(CLBlastInsufficientMemoryTemp) X(CLBlastInvalidBatchCount) \
-	X(CLBlastInvalidLocalMemUsage) X(CLBlastMissingOverrideParameter) \
-	X(CLBlastDatabaseError) X(CLBlastUnknownError) \
-	X(CLBlastUnexpectedError)
-
-const char *cg__gemm_error_name(int code)
-{
-	switch (code) {
-#define X(name) \
-	case name: \
-		return #name;
-		CLBLAST_LIST(X)
-#undef X
-	default: return cg__cl_error_name(code); /* shared with OpenCL */
-	}
-}
-
-static cg_status fail_clblast(cg_ctx *ctx, const struct cg__gemm *g, int code)
-{
-	return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast, %lldx%lldx%lld, batch of %lld: %s (%d)",
-		(long long)g->M, (long long)g->N, (long long)g->K, (long long)g->batch,
-		cg__gemm_error_name(code), code);
-}
-
-struct blob {
-	struct cg__gemm g;
-};
-
-/* Large products are padded or transposed into scratch, which the plan provides: mem[3]. Batched
- * ones get theirs from CLBlast itself: its API has no such form for them. */
-static cg_status call_clblast(cg_ctx *ctx, const void *blob, void *const *mem)
-{
-	const struct cg__gemm *g = &((const struct blob *)blob)->g;
-	CLBlastTranspose ta = g->trans_a ? CLBlastTransposeYes : CLBlastTransposeNo;
-	CLBlastTranspose tb = g->trans_b ? CLBlastTransposeYes : CLBlastTransposeNo;
-	CLBlastStatusCode code;
-
-	if (g->batch > 1)
-		code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M,
-			(size_t)g->N, (size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda,
-			(size_t)g->a_stride, mem[1], (size_t)g->b_offset, (size_t)g->ldb,
-			(size_t)g->b_stride, g->beta, mem[2], (size_t)g->c_offset, (size_t)g->ldc,
-			(size_t)g->c_stride, (size_t)g->batch, &ctx->queue, NULL);
-	else
-		code = CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M,
-			(size_t)g->N, (size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda,
-			mem[1], (size_t)g->b_offset, (size_t)g->ldb, g->beta, mem[2],
-			(size_t)g->c_offset, (size_t)g->ldc, &ctx->queue, NULL, mem[3]);
-	return code == CLBlastSuccess ? CG_OK : fail_clblast(ctx, g, (int)code);
-}
-
-/* Scratch of just this product, strides and offsets too; NULL where none is needed. */
-static cg_status scratch_of(struct cg__emit *e, const struct cg__gemm *g, cg_tensor **scratch)
-{
-	cg_ctx *ctx = cg__emit_ctx(e);
-	size_t bytes = 0;
-	CLBlastStatusCode code;
-
-	*scratch = NULL;
-	ctx->clblast_used = true;
-	if (g->batch > 1)
-		return CG_OK;
-	code = CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor,
-		g->trans_a ? CLBlastTransposeYes : CLBlastTransposeNo,
-		g->trans_b ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)g->M, (size_t)g->N,
-		(size_t)g->K, (size_t)g->a_offset, (size_t)g->lda, (size_t)g->b_offset,
-		(size_t)g->ldb, (size_t)g->c_offset, (size_t)g->ldc, &ctx->queue, &bytes);
-	if (code != CLBlastSuccess)
-		return fail_clblast(ctx, g, (int)code);
-	if (bytes > 0)
-		*scratch = cg__temp(e, CG_FLOAT32, (int64_t)((bytes + 3) / 4));
-	return bytes > 0 && *scratch == NULL ? CG_ERR_HOST_MEMORY : CG_OK;
-}
-
-static cg_status emit_clblast(struct cg__emit *e, const struct cg__gemm *g)
-{
-	struct blob blob = { *g };
-	cg_tensor *scratch;
-	struct cg__arg arg[4] = { IN(g->a), IN(g->b), arg_c(g) };
-
-	TRY(scratch_of(e, g, &scratch));
-	arg[3] = OUT(scratch);
-	TRY(cg__launch_call(e, scratch ? "clblast" : "clblast_direct", call_clblast, &blob, sizeof(blob), arg, 4));
-	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
-	if (g->bias == NULL && g->act == CG__ACT_NONE)
-		return CG_OK;
-	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_epilogue",
-		cg__range_rows(e, g->N, g->M * g->batch), UPDATE(g->c), IN(g->bias), INT(g->M),
-		INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride), INT(g->batch),
-		INT(g->act));
 }
 
 /* ---- our tile kernel: GPU style --------------------------------------------------------- */
@@ -166,7 +59,7 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum c
 		"-DTRANS_A=1 -DTRANS_B=1" };
 	struct cg__range r = cg__range_3d(
 		(size_t)across * 16, (size_t)down * 16, (size_t)(splits * g->batch), 16, 16, 1);
-	struct cg__arg c = part ? OUT(part) : arg_c(g);
+	struct cg__arg c = part ? OUT(part) : cg__gemm_c(g);
 
 	TRY(CG__LAUNCH(e, "gemm_gpu", options[2 * g->trans_a + g->trans_b], "gemm", r, IN(g->a),
 		IN(g->b), c, IN(part ? NULL : g->bias), INT(g->M), INT(g->N), INT(g->K),
@@ -177,7 +70,7 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum c
 	if (part == NULL)
 		return CG_OK;
 	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_join",
-		cg__range_rows(e, g->N, g->M * g->batch), IN(part), arg_c(g), IN(g->bias),
+		cg__range_rows(e, g->N, g->M * g->batch), IN(part), cg__gemm_c(g), IN(g->bias),
 		INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride), INT(splits),
 		INT(g->batch), INT(g->beta != 0), INT(g->act));
 }
@@ -324,7 +217,7 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum 
 	}
 	TRY(CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
 		cg__range_3d((size_t)panels, (size_t)blocks, (size_t)g->batch, 1, 1, 1),
-		PRODUCT(&f, arg_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
+		PRODUCT(&f, cg__gemm_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
 		CG__NORM_ARGS(e, g->norm, panels * blocks * g->batch, t.cols, part)));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return cg__join_moments(e, g->norm, part, blocks, panels * t.cols, g->M);
@@ -338,7 +231,7 @@ static cg_status emit_cpu_row(struct cg__emit *e, const struct cg__gemm *g, enum
 	const int64_t cols = up(up(g->N, items), 64) * 64;
 
 	TRY(CG__LAUNCH(e, "gemm_cpu", NULL, "gemm_row", cg__range_1d((size_t)up(g->N, cols), 1),
-		IN(g->a), IN(g->b), arg_c(g), IN(g->bias), operand(g), INT(g->a_offset),
+		IN(g->a), IN(g->b), cg__gemm_c(g), IN(g->bias), operand(g), INT(g->a_offset),
 		INT(g->b_offset), INT(g->ldb), INT(g->c_offset), INT(g->bias != NULL), INT(g->act),
 		INT(g->beta != 0), INT(g->N), INT(g->K), INT(cols), CG__NORM_ARGS(e, g->norm, 0, 0, NULL)));
 	cg__flops(e, 2.0 * (double)(g->N * g->K));
@@ -442,7 +335,7 @@ static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, st
 	f.beta = 0;
 	TRY(emit_cpu_tn(e, &f, OUT(part), d));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
-	return sum_parts(e, part, d.parts, arg_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N,
+	return sum_parts(e, part, d.parts, cg__gemm_c(g), g->c_offset, g->ldc, g->beta != 0, g->M, g->N,
 		g->sums);
 }
 
@@ -456,7 +349,7 @@ static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut
 		return emit_cpu_parts(e, g, d);
 	if (!g->trans_a)
 		return emit_cpu_plain(e, g, cut);
-	TRY(emit_cpu_tn(e, g, arg_c(g), d));
+	TRY(emit_cpu_tn(e, g, cg__gemm_c(g), d));
 	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
 	return CG_OK;
 }
@@ -520,6 +413,6 @@ cg_status cg__gemm(struct cg__emit *e, const struct cg__gemm *g)
 	const int way = choose(e, &f);
 
 	if (way == CLBLAST)
-		return emit_clblast(e, &f);
+		return cg__gemm_clblast(e, &f);
 	return cg__is_cpu(e) ? emit_cpu(e, &f, (enum cut)way) : emit_tiles(e, &f, (enum cut)way);
 }

@@ -1,6 +1,6 @@
 /*
  * Matrix products. CPU family: our microkernel; GPU family: CLBlast or our tile kernel
- * (CG_GEMM=own|clblast). Only gemm.c and gemm_sets.c include CLBlast's header.
+ * (CG_GEMM=own|clblast). Only gemm_clblast.c and gemm_sets.c include CLBlast's header.
  */
 #ifndef CG_GEMM_H
 #define CG_GEMM_H
@@ -87,6 +87,10 @@ int64_t cg__splits(int64_t tiles, int64_t K);
 
 /* The name of a status of CLBlast, or of OpenCL: they share numbers. */
 const char *cg__gemm_error_name(int code);
+
+/* gemm.c, gemm_clblast.c: C as an argument, and a product by CLBlast, of a gemm whose zeros have been filled in. */
+struct cg__arg cg__gemm_c(const struct cg__gemm *g);
+cg_status cg__gemm_clblast(struct cg__emit *e, const struct cg__gemm *g);
 
 /* CLBlast's caches and parameters for this context. */
 cg_status cg__gemm_open(cg_ctx *ctx);

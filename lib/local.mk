@@ -20,6 +20,7 @@ lib_libcore_la_SOURCES = \
 	lib/error.c lib/error.h \
 	lib/fuse.c lib/fuse.h \
 	lib/gemm.c lib/gemm.h \
+	lib/gemm_clblast.c \
 	lib/gemm_pack.c \
 	lib/gemm_sets.c \
 	lib/graph.c lib/graph.h \

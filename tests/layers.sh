@@ -1,6 +1,6 @@
 #!/bin/sh
 # Dependencies point down: a file includes only headers of rows above its own in this table, and its own
-# header. Beyond the library only clgrad.h of it is seen. CLBlast's header appears only in gemm.c and gemm_sets.c, and
+# header. Beyond the library only clgrad.h of it is seen. CLBlast's header appears only in gemm_clblast.c and gemm_sets.c, and
 # within the library getenv only in env.c.
 cd "${srcdir:-.}" || exit 1
 
@@ -108,7 +108,7 @@ function complain(rule, text)
 
 function check_include(name,    header)
 {
-	if (name ~ /^clblast/ && FILENAME !~ /^lib\/gemm(_sets)?\.c$/)
+	if (name ~ /^clblast/ && FILENAME !~ /^lib\/gemm_(sets|clblast)\.c$/)
 		complain(4, name)
 	header = resolve(FILENAME, name)
 	if (header == "")
@@ -154,7 +154,7 @@ END {
 	report(1, "every file has a row in the table of modules")
 	report(2, "includes point down")
 	report(3, "beyond the library only clgrad.h is included")
-	report(4, "only lib/gemm.c and lib/gemm_sets.c include the header of CLBlast")
+	report(4, "only lib/gemm_clblast.c and lib/gemm_sets.c include the header of CLBlast")
 	report(5, "within the library only lib/env.c calls getenv")
 	exit failed > 0
 }' $files
