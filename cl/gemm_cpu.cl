@@ -20,25 +20,24 @@
 /*
  * A as [M,K]; B as [K,N] or, with tb, as [N,K], or, with ldb 0, as gemm_pack makes it. other, if any, is a dense [M,N] beside C (struct result).
  * A norm, if any, comes after the bias, before act; part, if any, gets the moments of C.
- * Global size: panels, row blocks of mb, batch
- * (strides sa, sb, sc); neighbours share the rows of A and complete the rows of C.
+ * Global size: panels, row blocks of mb; neighbours share the rows of A and complete the rows of C.
  */
 __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const float *restrict b,
-	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda, int sa,
-	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
+	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda,
+	int b_off, int ldb, int tb, int c_off, int ldc, int has_bias, int act,
 	int add, int M, int N, int K, int mb, int kc, NORM_ARGS)
 {
 	vfloat panel_[KC * NV];
 	float *panel = (float *)panel_;
-	const int z = get_global_id(2), n0 = get_global_id(0) * NR;
+	const int n0 = get_global_id(0) * NR;
 	const int m0 = get_global_id(1) * mb, m1 = min(M, m0 + mb), at = 0, packed = ldb == 0;
 	struct result r = { .cols = min(NR, N - n0), .other = other ? other - c : 0 };
 	const struct norm f = NORM;
 	struct moments s = MOMENTS_OF(get_global_id(1), n0, N, c);
 
-	a += a_off + (size_t)z * sa;
-	b += b_off + (size_t)z * sb + (tb ? (size_t)n0 * ldb : packed ? (size_t)n0 * K : n0);
-	c += c_off + (size_t)z * sc + n0;
+	a += a_off;
+	b += b_off + (tb ? (size_t)n0 * ldb : packed ? (size_t)n0 * K : n0);
+	c += c_off + n0;
 	bias = bias_of(f, bias, has_bias, n0, r.cols);
 	ldb = packed ? NR : ldb;
 	for (int k0 = 0; k0 < K; k0 += kc) {
@@ -216,12 +215,13 @@ static inline void panel_sums(const float *panel, int n, __global float *sums, i
  * of A that lie pages apart cost more than copying them.
  *
  * With kz < K the reduction is split: z sums rows [z·kz, (z+1)·kz) into c + z·sc, and gemm_sum adds
- * the parts up. sums, if any, are of B's columns, at s_off + z·s_stride. Global size: groups of panels, row blocks, batch or parts.
+ * the parts up. sums, if any, are of B's columns, at s_off + z·s_stride. Global size: groups of panels, row
+ * blocks, parts.
  */
 __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const float *restrict b,
-	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda, int sa,
-	int b_off, int ldb, int sb, int tb, int c_off, int ldc, int sc, int has_bias, int act,
-	int beta, int M, int N, int K, int mb, int kc, int kz, int copy, int cols,
+	__global float *restrict c, __global const float *restrict bias, __global float *other, int a_off, int lda,
+	int b_off, int ldb, int tb, int c_off, int ldc, int has_bias, int act,
+	int beta, int M, int N, int K, int sc, int mb, int kc, int kz, int copy, int cols,
 	__global float *sums, int s_off, int s_stride)
 {
 	vfloat panel_[PANELS * NV], block_[KC_TN * MB_TN / CG_VW + 1];
@@ -233,8 +233,8 @@ __kernel CG_SINGLE void gemm_tn(__global const float *restrict a, __global const
 
 	if (kz < K)
 		K = min(kz, K - z * kz);
-	a += a_off + (size_t)z * sa;
-	b += b_off + (size_t)z * sb;
+	a += a_off + (size_t)z * kz * lda;
+	b += b_off + (size_t)z * kz * (tb ? 1 : ldb);
 	c += c_off + (size_t)z * sc + (size_t)m0 * ldc;
 	for (int k0 = 0; k0 < K; k0 += kc) {
 		const int n = min(kc, K - k0), last = k0 + n == K;

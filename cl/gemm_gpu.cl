@@ -1,6 +1,6 @@
 /*
  * C = act(op(A) op(B) (+ C) + bias), row-major, GPU style (tile_gpu.cl). Any size: loads outside are zeros, stores outside
- * are left out. -D: TRANS_A (A is [K,M]), TRANS_B (B is [N,K]). Group id 2 counts batch * splits: with more than one split
+ * are left out. -D: TRANS_A (A is [K,M]), TRANS_B (B is [N,K]). Group id 2 counts splits: with more than one split
  * the K range is cut in fixed pieces whose sums `gemm_join` adds in order, so results repeat bit for bit.
  */
 #include "tile_gpu.cl"
@@ -14,21 +14,20 @@
 
 __kernel __attribute__((reqd_work_group_size(ITEMS_N, ITEMS_M, 1))) void gemm(
 	__global const float *A, __global const float *B, __global float *C, __global const float *bias, int M, int N,
-	int K, int a_offset, int b_offset, int c_offset, int lda, int ldb, int ldc, int a_stride, int b_stride,
-	int c_stride, int splits, int add, int act)
+	int K, int a_offset, int b_offset, int c_offset, int lda, int ldb, int ldc, int splits, int add, int act)
 {
 	__local float As[BK][BM + PAD], Bs[BK][BN + PAD];
 	const int tn = (int)get_local_id(0), tm = (int)get_local_id(1), id = tm * ITEMS_N + tn;
 	const int m0 = (int)get_group_id(1) * BM, n0 = (int)get_group_id(0) * BN;
-	const int batch = (int)get_group_id(2) / splits, split = (int)get_group_id(2) % splits;
+	const int split = (int)get_group_id(2);
 	const int piece = ((K + splits - 1) / splits + BK - 1) / BK * BK;
 	const int k_first = split * piece, k_last = min(K, k_first + piece);
 	float acc[TM][TN];
 
-	A += a_offset + (size_t)batch * a_stride;
-	B += b_offset + (size_t)batch * b_stride;
+	A += a_offset;
+	B += b_offset;
 	/* splits write whole partial matrices one after the other */
-	C += c_offset + (splits > 1 ? (size_t)get_group_id(2) * M * N : (size_t)batch * c_stride);
+	C += c_offset + (size_t)split * M * N;
 	for (int i = 0; i < TM; i++)
 		for (int j = 0; j < TN; j++)
 			acc[i][j] = 0.0f;
@@ -60,7 +59,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS_N, ITEMS_M, 1))) void gemm(
 		}
 }
 
-/* C = act(sum of the splits (+ C) + bias): part [batch, splits, M, N] */
+/* C = act(sum of the splits (+ C) + bias): part [batches, splits, M, N]; batches: groups of a convolution */
 __kernel void gemm_join(__global const float *part, __global float *C, __global const float *bias, int M, int N,
 			int c_offset, int ldc, int c_stride, int splits, int batches, int add, int act)
 {
@@ -80,10 +79,10 @@ __kernel void gemm_join(__global const float *part, __global float *C, __global 
 
 /* C = act(C + bias): what CLBlast leaves to do */
 __kernel void gemm_epilogue(__global float *C, __global const float *bias, int M, int N, int c_offset, int ldc,
-			    int c_stride, int batches, int act)
+			    int act)
 {
-	for (int r = (int)get_global_id(1); r < M * batches; r += (int)get_global_size(1)) {
-		__global float *c = C + c_offset + (size_t)(r / M) * c_stride + (size_t)(r % M) * ldc;
+	for (int m = (int)get_global_id(1); m < M; m += (int)get_global_size(1)) {
+		__global float *c = C + c_offset + (size_t)m * ldc;
 
 		for (int n = (int)get_global_id(0); n < N; n += (int)get_global_size(0))
 			c[n] = epilogue(c[n], bias, n, act);

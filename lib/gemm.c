@@ -11,7 +11,6 @@ static struct cg__gemm complete(const struct cg__gemm *g)
 {
 	struct cg__gemm f = *g;
 
-	f.batch = f.batch ? f.batch : 1;
 	f.lda = f.lda ? f.lda : f.trans_a ? f.M : f.K;
 	f.ldb = f.ldb ? f.ldb : f.trans_b ? f.K : f.N;
 	f.ldc = f.ldc ? f.ldc : f.N;
@@ -20,7 +19,7 @@ static struct cg__gemm complete(const struct cg__gemm *g)
 
 struct cg__arg cg__gemm_c(const struct cg__gemm *g)
 {
-	bool part = g->ldc != g->N || g->c_offset != 0 || g->M * g->N * g->batch != cg__count(g->c);
+	bool part = g->ldc != g->N || g->c_offset != 0 || g->M * g->N != cg__count(g->c);
 
 	return g->beta != 0 || part ? UPDATE(g->c) : OUT(g->c);
 }
@@ -52,27 +51,27 @@ int64_t cg__splits(int64_t tiles, int64_t K)
 static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
 	int64_t across = (g->N + 63) / 64, down = (g->M + 63) / 64,
-		splits = splits_of(across * down * g->batch, g->K, cut);
+		splits = splits_of(across * down, g->K, cut);
 	cg_tensor *part =
-		splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->batch * g->M * g->N) : NULL;
+		splits > 1 ? cg__temp(e, CG_FLOAT32, splits * g->M * g->N) : NULL;
 	static const char *const options[4] = { NULL, "-DTRANS_B=1", "-DTRANS_A=1",
 		"-DTRANS_A=1 -DTRANS_B=1" };
 	struct cg__range r = cg__range_3d(
-		(size_t)across * 16, (size_t)down * 16, (size_t)(splits * g->batch), 16, 16, 1);
+		(size_t)across * 16, (size_t)down * 16, (size_t)splits, 16, 16, 1);
 	struct cg__arg c = part ? OUT(part) : cg__gemm_c(g);
 
 	TRY(CG__LAUNCH(e, "gemm_gpu", options[2 * g->trans_a + g->trans_b], "gemm", r, IN(g->a),
 		IN(g->b), c, IN(part ? NULL : g->bias), INT(g->M), INT(g->N), INT(g->K),
 		INT(g->a_offset), INT(g->b_offset), INT(part ? 0 : g->c_offset), INT(g->lda),
-		INT(g->ldb), INT(g->ldc), INT(g->a_stride), INT(g->b_stride), INT(g->c_stride),
+		INT(g->ldb), INT(g->ldc),
 		INT(splits), INT(!part && g->beta != 0), INT(part ? CG__ACT_NONE : g->act)));
-	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
 	if (part == NULL)
 		return CG_OK;
 	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_join",
-		cg__range_rows(e, g->N, g->M * g->batch), IN(part), cg__gemm_c(g), IN(g->bias),
-		INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride), INT(splits),
-		INT(g->batch), INT(g->beta != 0), INT(g->act));
+		cg__range_rows(e, g->N, g->M), IN(part), cg__gemm_c(g), IN(g->bias),
+		INT(g->M), INT(g->N), INT(g->c_offset), INT(g->ldc), INT(0), INT(splits),
+		INT(1), INT(g->beta != 0), INT(g->act));
 }
 
 /* ---- our register tiles: CPU style ------------------------------------------------------ */
@@ -155,8 +154,7 @@ static struct cg__arg operand(const struct cg__gemm *g)
 
 #define PRODUCT(g, c) \
 	IN((g)->a), IN((g)->b), c, IN((g)->bias), operand(g), INT((g)->a_offset), INT((g)->lda), \
-		INT((g)->a_stride), INT((g)->b_offset), INT((g)->ldb), INT((g)->b_stride), \
-		INT((g)->trans_b), INT((g)->c_offset), INT((g)->ldc), INT((g)->c_stride), \
+		INT((g)->b_offset), INT((g)->ldb), INT((g)->trans_b), INT((g)->c_offset), INT((g)->ldc), \
 		INT((g)->bias != NULL), INT((g)->act), INT((g)->beta != 0), INT((g)->M), \
 		INT((g)->N), INT((g)->K)
 
@@ -184,7 +182,7 @@ cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tenso
 /* gemm_row's */
 static bool is_row(const struct cg__gemm *g)
 {
-	return g->M == 1 && g->batch == 1 && !g->trans_b && g->N >= 64;
+	return g->M == 1 && !g->trans_b && g->N >= 64;
 }
 
 /* Not where a few rows do as well with B in place. */
@@ -192,7 +190,7 @@ static bool packs(const struct cg__emit *e, const struct cg__gemm *g)
 {
 	const bool in_place = !g->trans_b && g->ldb <= IN_PLACE && g->N % cg__tile_of(e, g->N).cols == 0;
 
-	return cg__is_cpu(e) && g->batch == 1 && !g->trans_a && !in_place && !is_row(g) &&
+	return cg__is_cpu(e) && !g->trans_a && !in_place && !is_row(g) &&
 		cg__packs(e, g->b, g->M);
 }
 
@@ -201,7 +199,7 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum 
 	const struct cg__tile t = cg__tile_of(e, g->N);
 	const bool packed = packs(e, g);
 	const int64_t panels = up(g->N, t.cols),
-		      usual = cg__tile_block(e, t, g->M, panels * g->batch, packed),
+		      usual = cg__tile_block(e, t, g->M, panels, packed),
 		      down = up(up(g->M, recut(up(g->M, usual), cut)), t.rows) * t.rows;
 
 	const int64_t blocks = up(g->M, down);
@@ -216,10 +214,10 @@ static cg_status emit_cpu_nx(struct cg__emit *e, const struct cg__gemm *g, enum 
 			return cg_error_status(cg__emit_ctx(e));
 	}
 	TRY(CG__LAUNCH(e, "gemm_cpu", t.options, "gemm_nx",
-		cg__range_3d((size_t)panels, (size_t)blocks, (size_t)g->batch, 1, 1, 1),
+		cg__range_2d((size_t)panels, (size_t)blocks, 1, 1),
 		PRODUCT(&f, cg__gemm_c(g)), INT(down), INT(block_of(g->K, BLOCK)),
-		CG__NORM_ARGS(e, g->norm, panels * blocks * g->batch, t.cols, part)));
-	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+		CG__NORM_ARGS(e, g->norm, panels * blocks, t.cols, part)));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
 	return cg__join_moments(e, g->norm, part, blocks, panels * t.cols, g->M);
 }
 
@@ -250,7 +248,7 @@ struct division {
 
 static double cost_of(const struct cg__emit *e, const struct cg__gemm *g, struct division d)
 {
-	const int64_t items = up(g->M, d.rows) * up(g->N, d.cols) * d.parts * g->batch;
+	const int64_t items = up(g->M, d.rows) * up(g->N, d.cols) * d.parts;
 	const double item = (double)d.piece *
 		(double)(d.rows * d.cols + COPY_ROWS * d.cols + READ_COLUMNS * d.rows);
 	const double sum = (double)(d.parts * g->M * g->N * SUM_PART) / cg__compute_units(e);
@@ -280,7 +278,7 @@ static struct division try_blocks(const struct cg__emit *e, const struct cg__gem
  * of the number of compute units. */
 static struct division divide(const struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
-	const bool whole = g->batch > 1 || g->bias || g->act != CG__ACT_NONE;
+	const bool whole = g->bias || g->act != CG__ACT_NONE;
 	const int64_t most = whole ? 1 : clamped(g->K / 256, 1, 32);
 	struct division best = { 0 };
 
@@ -297,13 +295,14 @@ static cg_status emit_cpu_tn(
 	struct cg__emit *e, const struct cg__gemm *g, struct cg__arg c, struct division d)
 {
 	const bool copy = g->lda > 1024; /* a page */
+	const int64_t part = d.parts > 1 ? (g->M + (g->sums != NULL)) * g->N : 0;
 
 	return CG__LAUNCH(e, "gemm_cpu", cg__tile_of(e, g->N).options, "gemm_tn",
 		cg__range_3d((size_t)up(g->N, d.cols), (size_t)up(g->M, d.rows),
-			(size_t)(d.parts > 1 ? d.parts : g->batch), 1, 1, 1),
-		PRODUCT(g, c), INT(d.rows), INT(block_of(d.piece, BLOCK_TN)), INT(d.piece),
+			(size_t)d.parts, 1, 1, 1),
+		PRODUCT(g, c), INT(part), INT(d.rows), INT(block_of(d.piece, BLOCK_TN)), INT(d.piece),
 		INT(copy), INT(d.cols), d.parts > 1 && g->sums ? c : OUT(g->sums),
-		INT(d.parts > 1 ? g->M * g->N : 0), INT(d.parts > 1 ? g->c_stride : 0));
+		INT(d.parts > 1 ? g->M * g->N : 0), INT(part));
 }
 
 static cg_status sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts, struct cg__arg c,
@@ -327,9 +326,6 @@ static cg_status emit_cpu_parts(struct cg__emit *e, const struct cg__gemm *g, st
 
 	if (part == NULL)
 		return CG_ERR_HOST_MEMORY;
-	f.a_stride = d.piece * g->lda;
-	f.b_stride = g->trans_b ? d.piece : d.piece * g->ldb;
-	f.c_stride = count;
 	f.c_offset = 0;
 	f.ldc = g->N;
 	f.beta = 0;
@@ -350,7 +346,7 @@ static cg_status emit_cpu(struct cg__emit *e, const struct cg__gemm *g, enum cut
 	if (!g->trans_a)
 		return emit_cpu_plain(e, g, cut);
 	TRY(emit_cpu_tn(e, g, cg__gemm_c(g), d));
-	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
 	return CG_OK;
 }
 
@@ -361,7 +357,7 @@ enum { CLBLAST = COARSER + 1, WAYS };
 /* On GPUs another cut is a way only where it makes another number of pieces. */
 static bool cuts_otherwise(const struct cg__emit *e, const struct cg__gemm *g, enum cut cut)
 {
-	const int64_t tiles = (g->N + 63) / 64 * ((g->M + 63) / 64) * g->batch;
+	const int64_t tiles = (g->N + 63) / 64 * ((g->M + 63) / 64);
 
 	return cg__is_cpu(e) || splits_of(tiles, g->K, cut) != splits_of(tiles, g->K, USUAL);
 }
@@ -392,9 +388,9 @@ static int choose(struct cg__emit *e, const struct cg__gemm *g)
 
 	if (ctx->tune.clblast && !either)
 		return CLBLAST;
-	snprintf(key, sizeof(key), "gemm%s%s M%lld N%lld K%lld lda%lld ldb%lld batch%lld%s%s%s",
+	snprintf(key, sizeof(key), "gemm%s%s M%lld N%lld K%lld lda%lld ldb%lld%s%s%s",
 		g->trans_a ? " a'" : "", g->trans_b ? " b'" : "", (long long)g->M, (long long)g->N,
-		(long long)g->K, (long long)g->lda, (long long)g->ldb, (long long)g->batch,
+		(long long)g->K, (long long)g->lda, (long long)g->ldb,
 		g->bias || g->norm.gamma || g->act != CG__ACT_NONE ? " epilogue" : "", g->beta != 0 ? " beta" : "",
 		packs(e, g) ? " packed" : "");
 	ways = list_ways(e, g, either, name, way);

@@ -41,9 +41,8 @@ const cg_tensor *cg__moments(struct cg__emit *e, struct cg__norm n, int64_t item
 cg_status cg__join_moments(struct cg__emit *e, struct cg__norm n, const cg_tensor *part, int64_t items,
 	int64_t W, int64_t rows);
 
-/* C[M,N] = act(norm(op(A) op(B) + beta C + bias)), row-major, for each of `batch` products
- * (0 means 1). op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is
- * [K,N]: B is [K,N], or with trans_b [N,K]. Offsets and strides in elements; ld 0 means dense.
+/* C[M,N] = act(norm(op(A) op(B) + beta C + bias)), row-major. op(A) is [M,K]: A is [M,K] with row stride lda, or with trans_a [K,M]. op(B) is
+ * [K,N]: B is [K,N], or with trans_b [N,K]. Offsets in elements; ld 0 means dense.
  * beta 0 never reads C. */
 struct cg__gemm {
 	int64_t M, N, K;
@@ -56,7 +55,6 @@ struct cg__gemm {
 	const cg_tensor *sums; /* with trans_a, where operands are: [N] gets the sums of B's columns */
 	int64_t a_offset, b_offset, c_offset;
 	int64_t lda, ldb, ldc;
-	int64_t batch, a_stride, b_stride, c_stride;
 	float beta; /* 0 or 1 */
 };
 

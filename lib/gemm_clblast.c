@@ -36,8 +36,8 @@ const char *cg__gemm_error_name(int code)
 
 static cg_status fail_clblast(cg_ctx *ctx, const struct cg__gemm *g, int code)
 {
-	return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast, %lldx%lldx%lld, batch of %lld: %s (%d)",
-		(long long)g->M, (long long)g->N, (long long)g->K, (long long)g->batch,
+	return cg__fail(ctx, CG_ERR_GEMM, "gemm: CLBlast, %lldx%lldx%lld: %s (%d)",
+		(long long)g->M, (long long)g->N, (long long)g->K,
 		cg__gemm_error_name(code), code);
 }
 
@@ -45,8 +45,7 @@ struct blob {
 	struct cg__gemm g;
 };
 
-/* Large products are padded or transposed into scratch, which the plan provides: mem[3]. Batched
- * ones get theirs from CLBlast itself: its API has no such form for them. */
+/* Large products are padded or transposed into scratch, which the plan provides: mem[3]. */
 static cg_status call_clblast(cg_ctx *ctx, const void *blob, void *const *mem)
 {
 	const struct cg__gemm *g = &((const struct blob *)blob)->g;
@@ -54,17 +53,10 @@ static cg_status call_clblast(cg_ctx *ctx, const void *blob, void *const *mem)
 	CLBlastTranspose tb = g->trans_b ? CLBlastTransposeYes : CLBlastTransposeNo;
 	CLBlastStatusCode code;
 
-	if (g->batch > 1)
-		code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M,
-			(size_t)g->N, (size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda,
-			(size_t)g->a_stride, mem[1], (size_t)g->b_offset, (size_t)g->ldb,
-			(size_t)g->b_stride, g->beta, mem[2], (size_t)g->c_offset, (size_t)g->ldc,
-			(size_t)g->c_stride, (size_t)g->batch, &ctx->queue, NULL);
-	else
-		code = CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M,
-			(size_t)g->N, (size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda,
-			mem[1], (size_t)g->b_offset, (size_t)g->ldb, g->beta, mem[2],
-			(size_t)g->c_offset, (size_t)g->ldc, &ctx->queue, NULL, mem[3]);
+	code = CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, ta, tb, (size_t)g->M,
+		(size_t)g->N, (size_t)g->K, 1, mem[0], (size_t)g->a_offset, (size_t)g->lda,
+		mem[1], (size_t)g->b_offset, (size_t)g->ldb, g->beta, mem[2],
+		(size_t)g->c_offset, (size_t)g->ldc, &ctx->queue, NULL, mem[3]);
 	return code == CLBlastSuccess ? CG_OK : fail_clblast(ctx, g, (int)code);
 }
 
@@ -77,8 +69,6 @@ static cg_status scratch_of(struct cg__emit *e, const struct cg__gemm *g, cg_ten
 
 	*scratch = NULL;
 	ctx->clblast_used = true;
-	if (g->batch > 1)
-		return CG_OK;
 	code = CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor,
 		g->trans_a ? CLBlastTransposeYes : CLBlastTransposeNo,
 		g->trans_b ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)g->M, (size_t)g->N,
@@ -100,11 +90,11 @@ cg_status cg__gemm_clblast(struct cg__emit *e, const struct cg__gemm *g)
 	TRY(scratch_of(e, g, &scratch));
 	arg[3] = OUT(scratch);
 	TRY(cg__launch_call(e, scratch ? "clblast" : "clblast_direct", call_clblast, &blob, sizeof(blob), arg, 4));
-	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K * g->batch));
+	cg__flops(e, 2.0 * (double)(g->M * g->N * g->K));
 	if (g->bias == NULL && g->act == CG__ACT_NONE)
 		return CG_OK;
 	return CG__LAUNCH(e, "gemm_gpu", NULL, "gemm_epilogue",
-		cg__range_rows(e, g->N, g->M * g->batch), UPDATE(g->c), IN(g->bias), INT(g->M),
-		INT(g->N), INT(g->c_offset), INT(g->ldc), INT(g->c_stride), INT(g->batch),
+		cg__range_rows(e, g->N, g->M), UPDATE(g->c), IN(g->bias), INT(g->M),
+		INT(g->N), INT(g->c_offset), INT(g->ldc),
 		INT(g->act));
 }

@@ -1,5 +1,5 @@
 /*
- * Matrix products below cg_matmul: row strides, offsets, batches, both transpositions, split
+ * Matrix products below cg_matmul: row strides, offsets, both transpositions, split
  * reductions, accumulation and the epilogue; then cg_matmul with its gradients. Sizes lie around
  * the edges of tiles.
  */
@@ -18,7 +18,6 @@
 struct product {
 	int M, N, K;
 	bool trans_a, trans_b;
-	int batch; /* 0 means 1 */
 	int pad; /* columns and leading elements around each of A, B, C */
 	int times; /* 0 means 1; the second time with beta 1 */
 	bool bias; /* in[2] */
@@ -38,26 +37,22 @@ static struct cg__gemm gemm_of(const struct product *p)
 	g.lda = (p->trans_a ? p->M : p->K) + p->pad;
 	g.ldb = (p->trans_b ? p->K : p->N) + p->pad;
 	g.ldc = p->N + p->pad;
-	g.batch = p->batch ? p->batch : 1;
-	g.a_stride = g.lda * (p->trans_a ? p->K : p->M);
-	g.b_stride = g.ldb * (p->trans_b ? p->N : p->K);
-	g.c_stride = g.ldc * p->M;
 	return g;
 }
 
 static int64_t size_a(const struct cg__gemm *g)
 {
-	return g->batch * g->a_stride + g->a_offset;
+	return g->lda * (g->trans_a ? g->K : g->M) + g->a_offset;
 }
 
 static int64_t size_b(const struct cg__gemm *g)
 {
-	return g->batch * g->b_stride + g->b_offset;
+	return g->ldb * (g->trans_b ? g->N : g->K) + g->b_offset;
 }
 
 static int64_t size_c(const struct cg__gemm *g)
 {
-	return g->batch * g->c_stride + g->c_offset;
+	return g->ldc * g->M + g->c_offset;
 }
 
 static cg_status emit(struct cg__emit *e, const cg_tensor *y)
@@ -99,11 +94,11 @@ static double activated(double x, enum cg__act act)
 }
 
 static void ref_element(const struct product *p, const struct cg__gemm *g, const struct ref *in,
-	struct ref *y, int64_t z, int64_t m, int64_t n)
+	struct ref *y, int64_t m, int64_t n)
 {
-	const int64_t at = g->c_offset + z * g->c_stride + m * g->ldc + n;
-	const double *a = in[0].v + g->a_offset + z * g->a_stride;
-	const double *b = in[1].v + g->b_offset + z * g->b_stride;
+	const int64_t at = g->c_offset + m * g->ldc + n;
+	const double *a = in[0].v + g->a_offset;
+	const double *b = in[1].v + g->b_offset;
 	const int times = p->times > 1 ? p->times : 1;
 	double sum = p->bias ? in[2].v[n] : 0, mag = fabs(sum);
 
@@ -123,10 +118,9 @@ static void ref_product(const void *config, const struct ref *in, struct ref *y)
 	const struct product *p = config;
 	const struct cg__gemm g = gemm_of(p);
 
-	for (int64_t z = 0; z < g.batch; z++)
-		for (int64_t m = 0; m < p->M; m++)
-			for (int64_t n = 0; n < p->N; n++)
-				ref_element(p, &g, in, y, z, m, n);
+	for (int64_t m = 0; m < p->M; m++)
+		for (int64_t n = 0; n < p->N; n++)
+			ref_element(p, &g, in, y, m, n);
 }
 
 /* One case a combination of transpositions. */
@@ -197,9 +191,8 @@ static void products(cg_ctx *ctx)
 		(struct product){ .M = 1, .N = 90, .K = 24, .bias = true, .act = CG__ACT_RELU });
 	run_product(ctx, ", a row, bias, gelu",
 		(struct product){ .M = 1, .N = 90, .K = 24, .bias = true, .act = CG__ACT_GELU });
-	run_product(ctx, ", batch of 3", (struct product){ .M = 13, .N = 21, .K = 17, .batch = 3 });
-	run_product(ctx, ", batch of 5, parts, added",
-		(struct product){ .M = 9, .N = 17, .K = 40, .batch = 5, .pad = 2, .times = 2 });
+	run_product(ctx, ", parts, added",
+		(struct product){ .M = 9, .N = 17, .K = 40, .pad = 2, .times = 2 });
 	run_product(ctx, ", long rows of A'", (struct product){ .M = 1100, .N = 9, .K = 20 });
 	run_product(ctx, ", panels together",
 		(struct product){ .M = 1000, .N = 390, .K = 20, .bias = true });
