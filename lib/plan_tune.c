@@ -46,7 +46,7 @@ static double now(void)
 
 /* ---- copies of the node ------------------------------------------------------------------------ */
 
-/* Values in -1..1; zeros where they are no floats. */
+/* Values in -1..1, of vectors in .5..1.5, as one may be a variance; zeros where they are no floats. */
 static cg_status fill(cg_array *a, uint32_t state)
 {
 	const size_t n = (size_t)cg_array_count(a);
@@ -61,6 +61,8 @@ static cg_status fill(cg_array *a, uint32_t state)
 	for (size_t i = 0; i < n; i++) {
 		state = state * 1664525u + 1013904223u;
 		value[i] = (float)(int32_t)state * 0x1p-31f;
+		if (a->ndim == 1)
+			value[i] = 1 + value[i] / 2;
 	}
 	status = cg_array_write(a, value, n * sizeof(*value));
 	free(value);

@@ -6,6 +6,7 @@ dir=tests/tune.tmp
 need_device
 CG_CACHE=$PWD/$dir/cache
 export CG_CACHE
+all_is_timed() { ! grep -q 'not timed' $dir/out; }
 conv="--conv 4x9x9x16x16x3 -t .01"
 
 run env CG_FAMILY=cpu $tune $conv --time-limit 0
@@ -52,6 +53,7 @@ for way in tiles128 im2col; do
 done
 run $tune -m vgg --width 4 -b 2 --infer -t .001
 check "a model" [ $status -eq 0 ]
+check "all of it is timed, norms too" all_is_timed
 run $tune
 check "nothing to do" fails 2 'nothing to do'
 run env CG_CACHE=off $tune --gemm 3x4x5 -t .001
