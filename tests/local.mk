@@ -50,7 +50,7 @@ check_LTLIBRARIES = tests/libtest.la
 tests_libtest_la_SOURCES = \
 	tests/golden.c tests/golden.h \
 	tests/net.c tests/net.h \
-	tests/optest.c tests/optest.h tests/optest_program.c \
+	tests/optest.c tests/optest.h tests/optest_program.c tests/convtest.h \
 	tests/philox.h \
 	tests/ref.c tests/ref.h \
 	tests/ref_image.c \
