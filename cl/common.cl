@@ -139,9 +139,10 @@ static inline void cg_store(cg_lanes v, __global float *p, int n)
 
 /*
  * CPU family: what a kernel reads or writes at p, it will read or write 1.5 KB further on. By themselves, processors
- * fetch less ahead than memory can take, above all of what is written. Only a hint, also beyond the end of an array.
+ * fetch less ahead than memory can take, above all of what is written. Only a hint, also beyond the end of an array,
+ * and for PoCL alone: other compilers may not know the builtin. Mesa's, a clang that hides __SPIR__, ends the program.
  */
-#if CG_CPU && defined(__clang__) && !defined(__SPIR__) && !defined(__SPIRV__)
+#if CG_CPU && defined(POCL_DEVICE_ADDRESS_BITS)
 #define CG_FETCH(p, write) __builtin_prefetch((const void *)(size_t)((p) + 384), write, 3)
 #else
 #define CG_FETCH(p, write)
