@@ -145,7 +145,7 @@ static void store_rows(const vfloat (*t)[NV], __global float *const *c, __global
  * single tile never does. */
 static inline int reads_in_place(int ldb, int n, int rows)
 {
-	return rows <= MR || (rows <= 600 && ldb <= 768 && n >= 128);
+	return rows <= MR || (rows <= 300 && ldb <= 768 && n > 128);
 }
 
 /* ---- panels of B: [k][NR], columns behind `cols` are zero ------------------------------- */

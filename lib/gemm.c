@@ -76,8 +76,8 @@ static cg_status emit_tiles(struct cg__emit *e, const struct cg__gemm *g, enum c
 
 /* ---- our register tiles: CPU style ------------------------------------------------------ */
 
-/* KC, KC_TN, PANELS, MB_TN, ROW_COLS of gemm_cpu.cl, ldb of tile_cpu.cl's reads_in_place */
-enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192, ROW_COLS = 1024, IN_PLACE = 768 };
+/* KC, KC_TN, PANELS, MB_TN, ROW_COLS of gemm_cpu.cl, ldb and n of tile_cpu.cl's reads_in_place */
+enum { BLOCK = 768, BLOCK_TN = 192, PANELS = 1024, ROWS_TN = 192, ROW_COLS = 1024, IN_PLACE = 768, SHORT = 128 };
 /* What else takes as long as multiply-adds do: copying an element of B as COPY_ROWS of them, reading one of A' first
  * as READ_COLUMNS, writing and adding up one of a part of C as SUM_PART, a launch LAUNCH. Measured with AVX-512. */
 enum { COPY_ROWS = 32, READ_COLUMNS = 24, SUM_PART = 48, LAUNCH = 1600000 };
@@ -188,7 +188,8 @@ static bool is_row(const struct cg__gemm *g)
 /* Not where a few rows do as well with B in place. */
 static bool packs(const struct cg__emit *e, const struct cg__gemm *g)
 {
-	const bool in_place = !g->trans_b && g->ldb <= IN_PLACE && g->N % cg__tile_of(e, g->N).cols == 0;
+	const bool in_place = !g->trans_b && g->ldb <= IN_PLACE && g->K > SHORT &&
+		g->N % cg__tile_of(e, g->N).cols == 0;
 
 	return cg__is_cpu(e) && !g->trans_a && !in_place && !is_row(g) &&
 		cg__packs(e, g->b, g->M);
