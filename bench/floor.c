@@ -7,7 +7,8 @@
  *
  * Bytes of a training step, for N trained parameters in float32 with Adam:
  *	weights: read by the forward pass, read by the backward pass	 2 x 4 N
- *	gradient written; read by the update				 2 x 4 N
+ *	gradient written; read by the update, but not that of a weight
+ *	which is updated where its gradient is made (matmul_update)	 2 x 4 N
  *	weights and both moments read and written by the update	 6 x 4 N
  *	each result of a product, convolution or attention of the forward pass: written once, and
  *	read once by the backward pass, which needs all of them (what lies between two of them,
@@ -39,7 +40,7 @@ bool is_product(const char *op, bool gradients)
 struct work work_of_graph(const cg_graph *g, const cg_params *p, bool train)
 {
 	const double weights = 4. * (double)cg_params_size(p, true);
-	double results = 0, images = 0;
+	double results = 0, images = 0, no_gradient = 0;
 
 	for (int i = 0; i < cg_graph_count(g); i++) {
 		const cg_tensor *t = cg_graph_at(g, i);
@@ -49,11 +50,13 @@ struct work work_of_graph(const cg_graph *g, const cg_params *p, bool train)
 			results += 4. * (double)cg_tensor_count(t);
 		if (a && strcmp(cg_array_name(a), "images") == 0)
 			images = 4. * (double)cg_tensor_count(t);
+		if (strcmp(cg_tensor_op(t), "matmul_update") == 0)
+			no_gradient += 4. * (double)cg_tensor_count(t);
 	}
 	if (!train)
 		return (struct work){ .bytes = weights + images, .held = weights + images };
-	return (struct work){ .bytes = 10 * weights + 2 * results + images,
-		.held = 4 * weights + results + images };
+	return (struct work){ .bytes = 10 * weights - 2 * no_gradient + 2 * results + images,
+		.held = 4 * weights - no_gradient + results + images };
 }
 
 double work_flops(const cg_plan *p)

@@ -88,7 +88,6 @@ static bool describe(struct trial *t)
 
 	t->graph = cg_graph_new(t->b->ctx, t->kind == TRAIN ? CG_TRAIN : CG_INFER);
 	t->out = t->model->forward(t->self, cg_use(t->graph, t->x));
-	t->work = work_of_graph(t->graph, t->params, t->kind == TRAIN);
 	if (t->kind == TRAIN) {
 		t->out = cg_cross_entropy(t->out, cg_use(t->graph, t->target), NULL, 0);
 		t->optim = cg_optim_new(t->params, &adam);
@@ -96,6 +95,7 @@ static bool describe(struct trial *t)
 			cg_optim_update(t->optim, t->graph) != CG_OK)
 			return false;
 	}
+	t->work = work_of_graph(t->graph, t->params, t->kind == TRAIN);
 	t->plan = t->out ? cg_plan_new(t->graph, &t->out, 1) : NULL;
 	if (t->plan)
 		t->work.flops = work_flops(t->plan);

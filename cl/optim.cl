@@ -3,7 +3,7 @@
  * decayed} and {factor of the learning rate as float, place in m and v, 0, 0}; h the numbers of this step. Gaps between parameters are never
  * touched.
  */
-enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE };
+#include "update.cl"
 
 /* g_sum = (FIRST ? 0 : g_sum) + SHARE g: gradients of several runs */
 __kernel CG_SINGLE void gather_grads(__global const float *g, __global float *g_sum, __global const float *h, int n)
@@ -15,9 +15,10 @@ __kernel CG_SINGLE void gather_grads(__global const float *g, __global float *g_
 	}
 }
 
-/* norm[0] = |g| before clipping, norm[1] = factor for g, or 0 where the norm is not finite; norm[2] counts the updates
- * that were left out for that */
-__kernel CG_SINGLE void clip_factor(__global const float *part, __global const float *h, __global float *norm, int chunks)
+/* norm[0] = |g| before clipping, the root of all of part and squares; norm[1] = factor for g, or 0 where the norm is not
+ * finite; norm[2] counts the updates that were left out for that */
+__kernel CG_SINGLE void clip_factor(__global const float *part, __global const float *squares, __global const float *h,
+				    __global float *norm, int chunks, int count)
 {
 	float sum = 0;
 
@@ -25,14 +26,16 @@ __kernel CG_SINGLE void clip_factor(__global const float *part, __global const f
 		return;
 	for (int c = 0; c < chunks; c++)
 		sum += part[c];
-	sum = sqrt(sum);
+	for (int c = 0; c < count; c++)
+		sum += squares[c];
+	sum = sqrt(sum < 0.0f ? 0.0f : sum); /* a NaN stays */
 	norm[0] = sum;
 	norm[1] = !isfinite(sum) ? 0.0f : h[CLIP] > 0.0f && sum > h[CLIP] ? h[CLIP] / sum : 1.0f;
 	if (norm[1] == 0.0f && h[UPDATE] != 0.0f)
 		norm[2] += 1.0f;
 }
 
-/* STEP is run for each element, as vectors on CPUs, with W, G (clipped), M, V loaded and then stored. */
+/* STEP (update.cl) is run for each element, as vectors on CPUs, with W, G (clipped), M, V loaded and then stored. */
 #if CG_CPU
 #define EACH(STEP) \
 	int i = 0; \
@@ -70,7 +73,7 @@ __kernel CG_SINGLE void clip_factor(__global const float *part, __global const f
 	__global const float *gp = g + c.y; \
 	const float decay = c.w ? h[DECAY] : 0.0f;
 
-/* m = mu m + g + wd w;  w -= lr (g + wd w + mu m) with Nesterov, lr m without. v is not used. */
+/* v is not used. */
 __kernel CG_SINGLE void sgd(__global const int4 *chunk, __global float *w, __global const float *g, __global float *m,
 			    __global float *v, __global float *e, __global const float *h, __global const float *norm,
 			    int chunks, int nesterov)
@@ -83,31 +86,29 @@ __kernel CG_SINGLE void sgd(__global const int4 *chunk, __global float *w, __glo
 	CG_TASK(t, chunks) {
 		CHUNK
 		if (nesterov) {
-			EACH(G += decay * W; M = mu * M + G; W -= lr * (G + mu * M);)
+			EACH(NESTEROV_STEP)
 		} else {
-			EACH(G += decay * W; M = mu * M + G; W -= lr * M;)
+			EACH(SGD_STEP)
 		}
 	}
 #undef TWO_MOMENTS
 }
 
-/* Adam, with weight decay in the gradient or (decoupled) beside it */
 __kernel CG_SINGLE void adam(__global const int4 *chunk, __global float *w, __global const float *g, __global float *m,
 			     __global float *v, __global float *e, __global const float *h, __global const float *norm,
 			     int chunks, int decoupled)
 {
-	const float b1 = h[BETA1], b2 = h[BETA2], eps = h[EPS], average = h[EMA], factor = norm[1];
-	const float c1 = 1.0f / h[BIAS1], c2 = 1.0f / h[BIAS2];
+	const float average = h[EMA], factor = norm[1];
+	ADAM_NUMBERS
 
 	if (h[UPDATE] == 0.0f || factor == 0.0f)
 		return;
 #define TWO_MOMENTS 1
 	CG_TASK(t, chunks) {
 		CHUNK
-		const float coupled = decoupled ? 0.0f : decay, shrink = decoupled ? 1.0f - lr * decay : 1.0f;
+		ADAM_DECAY
 
-		EACH(G += coupled * W; M = b1 * M + (1.0f - b1) * G; V = b2 * V + (1.0f - b2) * G * G;
-		     W = W * shrink - lr * c1 * M / (sqrt(V * c2) + eps);)
+		EACH(ADAM_STEP)
 	}
 #undef TWO_MOMENTS
 }

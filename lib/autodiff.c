@@ -13,12 +13,13 @@ static cg_status place(cg_params *p, cg_tensor *leaf, cg_tensor *gradient)
 {
 	cg_tensor *root = (cg_tensor *)cg__root(gradient);
 
-	if ((root->op->flags & CG__LEAF) || root->grad_slot >= 0) {
+	if ((root->op->flags & CG__LEAF) || root->grad_of) {
 		gradient = root = cg__copy(gradient);
 		if (gradient == NULL)
 			return cg_error_status(p->ctx);
 	}
-	root->grad_slot = cg__params_grad_slot(p, leaf->array);
+	cg__params_grad_place(p, leaf->array);
+	root->grad_of = leaf->array;
 	leaf->grad = gradient;
 	return CG_OK;
 }

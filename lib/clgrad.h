@@ -194,7 +194,8 @@ cg_status cg_array_set_rate(cg_array *a, float factor);
 float cg_array_rate(const cg_array *a);
 /* How many values: trainable ones (neither statistics nor frozen), or all of them. */
 int64_t cg_params_size(const cg_params *p, bool trainable_only);
-/* The gradient of a parameter after a step, `bytes` = its size. CG_ERR_STATE before any cg_backward. */
+/* The gradient of a parameter after a step, `bytes` = its size. CG_ERR_STATE before any cg_backward, and where an optimiser
+ * without keep_grads needed it no more. */
 cg_status cg_params_read_grad(cg_params *p, const cg_array *a, void *host, size_t bytes);
 
 /* ---- graphs and tensors ------------------------------------------------------------------- */
@@ -505,11 +506,14 @@ typedef struct cg_optim_config {
 	bool no_norm;		/* and clip_norm 0: |g| is not computed, and no update left out where it is not finite */
 	float ema;		/* decay of the average of the weights; 0: off */
 	int accumulate;		/* add the gradients of this many runs before an update; 0 and 1: each run updates */
+	bool keep_grads;	/* all gradients are written, for cg_params_read_grad (cg_optim_update) */
 } cg_optim_config;
 
 cg_optim *cg_optim_new(cg_params *p, const cg_optim_config *config);
 void cg_optim_free(cg_optim *o);
-/* Adds the update to a graph, one for each optimiser, after cg_backward. A step whose gradient norm is not finite changes nothing. */
+/* Adds the update to a graph, one for each optimiser, after cg_backward. A step whose gradient norm is not finite changes nothing.
+ * On CPUs large weights of products of few rows, G = X' D, are updated as G is made, which is then never written; its
+ * share in |g|^2 is the sum of all elements of (X X') * (D D'). Not with keep_grads, accumulate, or CG_FUSE=-matmul-update. */
 cg_status cg_optim_update(cg_optim *o, cg_graph *g);
 /* Before each run: the learning rate of this update. Counts the step. Does not wait. */
 cg_status cg_optim_step(cg_optim *o, float lr);

@@ -113,7 +113,6 @@ cg_tensor *cg__temp(struct cg__emit *e, cg_dtype type, int64_t count)
 	t->dtype = type;
 	t->ndim = 1;
 	t->shape[0] = count < 1 ? 1 : count;
-	t->grad_slot = -1;
 	p->temp[p->temps++] = t;
 	return t;
 out_of_memory:

@@ -42,8 +42,8 @@ static const struct rewrite neighbours[] = {
 	{ "conv-norm-grad", "conv2d_dx", "bn_grad" },
 };
 
-/* keep.c: launches of parameters alone are not repeated in every run of a plan that infers */
-static const char keep_name[] = "keep";
+/* keep.c: launches of parameters alone are not repeated in every run of a plan that infers; optim_update.c */
+static const char *const elsewhere[] = { "keep", "matmul-update" };
 
 enum { ROWS = sizeof(table) / sizeof(table[0]), NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0]) };
 
@@ -57,7 +57,10 @@ static bool is_known(const char *word)
 	for (int i = 0; cg__fuse_name(i); i++)
 		if (strcmp(word, cg__fuse_name(i)) == 0)
 			return true;
-	return strcmp(word, keep_name) == 0 || strcmp(word, "all") == 0;
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (strcmp(word, elsewhere[i]) == 0)
+			return true;
+	return strcmp(word, "all") == 0;
 }
 
 cg_status cg__fuse_check(cg_ctx *ctx)
@@ -150,8 +153,8 @@ static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep,
 {
 	cg_tensor merged;
 
-	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_slot >= 0 ||
-		consumer->grad_slot >= 0 || effect_between(consumer->graph, producer, consumer))
+	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_of || consumer->grad_of ||
+		 effect_between(consumer->graph, producer, consumer))
 		return false;
 	if (producer->op->absorb == NULL || producer->aux[0] || producer->aux[1])
 		return false;

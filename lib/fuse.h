@@ -8,7 +8,8 @@
  * somebody reads them. CG_FUSE=-name leaves a row out. */
 cg_status cg__fuse(cg_graph *g, const bool *keep);
 
-/* Whether CG_FUSE leaves what has this name as it is: a rewrite, or "keep" (keep.c). */
+/* Whether CG_FUSE leaves what has this name as it is: a rewrite, "keep" (keep.c) or "matmul-update"
+ * (optim_update.c). */
 bool cg__fuse_has(const cg_ctx *ctx, const char *name);
 
 /* The names of the rewrites, some more than once; NULL behind the last. */

@@ -83,6 +83,9 @@ cg_status cg__sum_parts(struct cg__emit *e, const cg_tensor *part, int64_t parts
 /* GPU family: in how many pieces a sum of K terms is cut where the result has so many tiles. */
 int64_t cg__splits(int64_t tiles, int64_t K);
 
+/* Whether t is a product a' b as the gradient of a weight is, with nothing merged into it; which. */
+bool cg__matmul_factors(const cg_tensor *t, cg_tensor **a, cg_tensor **b);
+
 /* The name of a status of CLBlast, or of OpenCL: they share numbers. */
 const char *cg__gemm_error_name(int code);
 

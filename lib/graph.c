@@ -87,7 +87,6 @@ static cg_tensor *new_node(
 	t->dtype = type;
 	t->ndim = ndim;
 	memcpy(t->shape, shape, (size_t)ndim * sizeof(*shape));
-	t->grad_slot = -1;
 	t->id = g->count;
 	g->node[g->count++] = t;
 	return t;

@@ -33,7 +33,8 @@ struct cg_array {
 	unsigned flags;
 	cg_init init;
 	int64_t offset;		/* in the parameter buffer, in elements */
-	int64_t grad_offset;	/* in the gradient buffer; -1 until a backward pass finished it */
+	int64_t grad_offset;	/* in the gradient buffer; -1 until a backward pass finished it, or where dropped */
+	bool grad_dropped;	/* its update takes place where the gradient is made, which is never written */
 };
 
 /* Follows views to the node whose memory it is. */

@@ -47,6 +47,7 @@ lib_libcore_la_SOURCES = \
 	lib/open.c \
 	lib/optim.c lib/optim.h \
 	lib/optim_file.c \
+	lib/optim_update.c \
 	lib/params.c lib/params.h \
 	lib/plan.c lib/plan.h lib/plan_run.c \
 	lib/plan_tune.c \
@@ -89,6 +90,7 @@ cl_sources = \
 	cl/exp.cl \
 	cl/gemm_cpu.cl \
 	cl/gemm_gpu.cl \
+	cl/gemm_update_cpu.cl \
 	cl/im2col_gpu.cl \
 	cl/layer_norm.cl \
 	cl/loss.cl \
@@ -105,6 +107,7 @@ cl_sources = \
 	cl/tile_cpu.cl \
 	cl/tile_gpu.cl \
 	cl/tile_run_cpu.cl \
+	cl/update.cl \
 	cl/window.cl \
 	cl/winograd_cpu.cl \
 	cl/winograd_dw_cpu.cl \

@@ -1,5 +1,5 @@
 /*
- * Optimisers: two or three launches for all parameters, over buffers that lie like the parameters; moments
+ * Optimisers: a few launches for all parameters (optim_update.c), over buffers that lie like the parameters; moments
  * leave out what is frozen. The numbers of a step (learning rate, bias corrections, ...) are in a small
  * array, so that the plan replays unchanged.
  */
@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { LR, DECAY, BETA1, BETA2, EPS, BIAS1, BIAS2, CLIP, EMA, UPDATE, FIRST, SHARE };
-enum { NUMBERS = 16, CHUNK = 16384, ROW = 8 };
+enum { NUMBERS = 16 };
 
 /* Places the moments; how many numbers they are. */
 static int64_t place_moments(cg_optim *o)
@@ -95,145 +95,14 @@ void cg_optim_free(cg_optim *o)
 	cg_array_free(o->average);
 	cg_array_free(o->grad_sum);
 	cg_array_free(o->chunks);
+	cg_array_free(o->squares);
 	cg_array_free(o->numbers);
 	cg_array_free(o->norm);
 	free(o->place);
 	free(o);
 }
 
-/* ---- the update as a node ------------------------------------------------------------------------ */
-
-enum { SRC_CHUNKS, SRC_W, SRC_G, SRC_M, SRC_V, SRC_E, SRC_H, SRC_NORM };
-
-struct attr {
-	cg_optim *o;
-	cg_tensor *sum; /* NULL unless gradients are accumulated */
-};
-
-static int64_t norm_chunks(int64_t n)
-{
-	return n / 16384 < 1 ? 1 : n / 16384 > 512 ? 512 : n / 16384;
-}
-
-static cg_status emit_norm(struct cg__emit *e, const cg_tensor *g, const cg_tensor *y)
-{
-	int64_t n = cg__count(g), chunks = norm_chunks(n);
-	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks);
-
-	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX), IN(g),
-		OUT(part), INT(n), INT(chunks), INT(1)));
-	return CG__LAUNCH(e, "optim", NULL, "clip_factor", cg__range_1d(1, 1), IN(part),
-		IN(y->src[SRC_H]), UPDATE(y->src[SRC_NORM]), INT(chunks));
-}
-
-static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
-{
-	const struct attr *a = cg__attr(y);
-	const cg_tensor *g = y->src[SRC_G];
-	const cg_optim_config *c = &a->o->config;
-	bool sgd = c->kind == CG_SGD;
-
-	if (a->sum) {
-		TRY(CG__LAUNCH(e, "optim", NULL, "gather_grads",
-			cg__range_elements(e, cg__count(g)), IN(g), UPDATE(a->sum),
-			IN(y->src[SRC_H]), INT(cg__count(g))));
-		g = a->sum;
-	}
-	if (!c->no_norm || c->clip_norm > 0)
-		TRY(emit_norm(e, g, y));
-	return CG__LAUNCH(e, "optim", NULL, sgd ? "sgd" : "adam",
-		cg__range_tasks(e, a->o->chunk_count, 256), IN(y->src[SRC_CHUNKS]),
-		UPDATE(y->src[SRC_W]), IN(g), UPDATE(y->src[SRC_M]), UPDATE(y->src[SRC_V]),
-		UPDATE(y->src[SRC_E]), IN(y->src[SRC_H]), IN(y->src[SRC_NORM]),
-		INT(a->o->chunk_count), INT(sgd ? c->nesterov : c->kind == CG_ADAMW));
-}
-
-static const struct cg_op update_op = {
-	.name = "update", .flags = CG__EFFECT, .emit = emit_update
-};
-
-static int count_chunks(const cg_params *p)
-{
-	int n = 0;
-
-	for (int i = 0; i < p->count; i++)
-		if (p->array[i]->grad_offset >= 0)
-			n += (int)((p->array[i]->count + CHUNK - 1) / CHUNK);
-	return n;
-}
-
-/* Parameters without a gradient (frozen, or not part of this graph) have no chunk. */
-static cg_status make_chunks(cg_optim *o)
-{
-	const cg_params *p = o->params;
-	int n = count_chunks(p), at = 0;
-	int32_t *host, *row;
-	cg_status status;
-
-	if (n == 0)
-		return cg__fail(p->ctx, CG_ERR_STATE, "optim: no parameter has a gradient");
-	host = calloc((size_t)n, ROW * sizeof(*host));
-	if (host == NULL)
-		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
-	for (int i = 0; i < p->count; i++) {
-		const cg_array *a = p->array[i];
-
-		if (a->grad_offset >= 0 && o->place[i] < 0) {
-			free(host);
-			return cg__fail(p->ctx, CG_ERR_STATE,
-				"optim: %s was frozen when the optimiser was made", a->name);
-		}
-		for (int64_t from = 0; a->grad_offset >= 0 && from < a->count;
-			from += CHUNK, at++) {
-			int64_t left = a->count - from;
-
-			row = host + ROW * at;
-			row[0] = (int32_t)(a->offset + from);
-			row[1] = (int32_t)(a->grad_offset + from);
-			row[2] = (int32_t)(left < CHUNK ? left : CHUNK);
-			row[3] = !(a->flags & CG_PARAM_NO_DECAY);
-			memcpy(&row[4], &a->rate, sizeof(a->rate));
-			row[5] = (int32_t)(o->place[i] + from);
-		}
-	}
-	o->chunk_count = n;
-	o->chunks = cg_array_new(p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n, ROW });
-	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes)
-			   : cg_error_status(p->ctx);
-	free(host);
-	return status;
-}
-
-cg_status cg_optim_update(cg_optim *o, cg_graph *g)
-{
-	cg_params *p = o->params;
-	struct attr a = { .o = o };
-	cg_tensor *src[8];
-
-	if (g->params != p)
-		return cg__fail(p->ctx, CG_ERR_STATE,
-			"optim: cg_backward with these parameters comes first");
-	if (o->chunks)
-		return cg__fail(p->ctx, CG_ERR_STATE, "optim: belongs to another graph already");
-	TRY(cg__params_alloc_grads(p));
-	TRY(make_chunks(o));
-	if (o->config.accumulate > 1) {
-		if (o->grad_sum == NULL)
-			o->grad_sum = cg_array_new(
-				p->ctx, "optim.grad_sum", CG_FLOAT32, 1, &p->grads->count);
-		a.sum = cg_use(g, o->grad_sum);
-	}
-	src[SRC_CHUNKS] = cg_use(g, o->chunks);
-	src[SRC_W] = cg_use(g, p->weights);
-	src[SRC_G] = cg_use(g, p->grads);
-	src[SRC_M] = cg_use(g, o->m);
-	src[SRC_V] = cg_use(g, o->v ? o->v : o->m);
-	src[SRC_E] = cg_use(g, o->average ? o->average : o->m);
-	src[SRC_H] = cg_use(g, o->numbers);
-	src[SRC_NORM] = cg_use(g, o->norm);
-	return cg__effect(
-		cg__node(&update_op, CG_FLOAT32, 1, (int64_t[]){ 1 }, 8, src, &a, sizeof(a)));
-}
+/* ---- a step ----------------------------------------------------------------------------------- */
 
 cg_status cg_optim_step(cg_optim *o, float lr)
 {

@@ -390,24 +390,54 @@ cg_status cg_params_init(cg_params *p, uint64_t seed)
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-int64_t cg__params_grad_slot(cg_params *p, cg_array *a)
+static int64_t room_of_grad(const cg_params *p, const cg_array *a)
 {
-	if (a->grad_offset < 0) {
-		a->grad_offset = p->grads_used;
-		p->grads_used = align_up(p->grads_used + a->count, p->ctx->info.align_bytes / 4);
-	}
-	return a->grad_offset;
+	return align_up(a->count, p->ctx->info.align_bytes / 4);
+}
+
+cg_status cg__params_grad_missing(cg_params *p, const cg_array *a)
+{
+	if (!a->grad_dropped)
+		return cg__fail(p->ctx, CG_ERR_STATE, "%s: there is no gradient yet", a->name);
+	return cg__fail(p->ctx, CG_ERR_STATE,
+		"%s: its gradient is not written, as an optimiser uses it where it is made "
+		"(cg_optim_config.keep_grads)",
+		a->name);
+}
+
+void cg__params_grad_place(cg_params *p, cg_array *a)
+{
+	if (a->grad_offset >= 0 || (a->grad_dropped && p->grads))
+		return;
+	a->grad_dropped = false;
+	a->grad_offset = p->grads_used;
+	p->grads_used += room_of_grad(p, a);
+}
+
+bool cg__params_grad_drop(cg_params *p, cg_array *a)
+{
+	if (a->grad_dropped || p->grads)
+		return a->grad_dropped;
+	for (int i = 0; i < p->count; i++)
+		if (p->array[i]->grad_offset > a->grad_offset)
+			p->array[i]->grad_offset -= room_of_grad(p, a);
+	p->grads_used -= room_of_grad(p, a);
+	a->grad_offset = -1;
+	a->grad_dropped = true;
+	return true;
 }
 
 cg_status cg__params_alloc_grads(cg_params *p)
 {
-	int64_t align = p->ctx->info.align_bytes / 4, n = 0;
+	int64_t n = 0;
 
 	if (p->grads && p->grads->mem)
 		return CG_OK;
 	for (int i = 0; i < p->count; i++)
-		if (p->array[i]->trainable)
-			n += align_up(p->array[i]->count, align);
+		if (p->array[i]->trainable && !p->array[i]->grad_dropped)
+			n += room_of_grad(p, p->array[i]);
+	if (n == 0)
+		n = 1;
 	if (p->grads == NULL)
 		p->grads = describe(p->ctx, "gradients", CG_FLOAT32, 1, &n);
 	return p->grads ? allocate(p->grads) : cg_error_status(p->ctx);
@@ -416,7 +446,7 @@ cg_status cg__params_alloc_grads(cg_params *p)
 cg_status cg_params_read_grad(cg_params *p, const cg_array *a, void *host, size_t bytes)
 {
 	if (a->params != p || a->grad_offset < 0 || p->grads == NULL || p->grads->mem == NULL)
-		return cg__fail(p->ctx, CG_ERR_STATE, "%s: there is no gradient yet", a->name);
+		return cg__params_grad_missing(p, a);
 	if (bytes != a->bytes)
 		return cg__fail(p->ctx, CG_ERR_ARGUMENT, "%s: %zu bytes given, it has %zu", a->name,
 			bytes, a->bytes);

@@ -9,13 +9,17 @@ struct cg_params {
 	cg_array **array;
 	int count, size;
 	bool ready;		/* allocated */
-	int64_t grads_used;	/* elements given out by cg__params_grad_slot */
+	int64_t grads_used;	/* elements given out by cg__params_grad_place */
 	cg_array *weights;	/* [n]: all of them, each aligned; gaps are 0 */
 	cg_array *grads;	/* [m]: the trainable ones in the order in which backward finishes them */
 };
 
-/* The place of a parameter's gradient, given out on first call. */
-int64_t cg__params_grad_slot(cg_params *p, cg_array *a);
+/* Gives a parameter's gradient its place, grad_offset, unless it has one or the buffer was allocated without it. */
+void cg__params_grad_place(cg_params *p, cg_array *a);
+/* The gradient of `a` is never written: takes its place back. False where the buffer was allocated with it. */
+bool cg__params_grad_drop(cg_params *p, cg_array *a);
+/* Records and returns that there is no gradient of `a` to read or to write. */
+cg_status cg__params_grad_missing(cg_params *p, const cg_array *a);
 /* Allocates the gradient buffer if it is not there yet. */
 cg_status cg__params_alloc_grads(cg_params *p);
 

@@ -78,7 +78,7 @@ static cg_status emit_all(cg_plan *p)
 
 bool cg__in_arena(const cg_tensor *root)
 {
-	return root->array == NULL && root->grad_slot < 0;
+	return root->array == NULL && root->grad_of == NULL;
 }
 
 const cg_tensor *cg__arg_root(const struct cg__arg *a)
@@ -142,7 +142,7 @@ static void share_in_place(cg_plan *p)
 		const cg_tensor *y = p->launch[l].node, *x;
 		int from, to;
 
-		if (!(y->op->flags & CG__INPLACE) || y->grad_slot >= 0)
+		if (!(y->op->flags & CG__INPLACE) || y->grad_of)
 			continue;
 		x = cg__root(y->src[0]);
 		from = p->slot_of[x->id];
@@ -176,7 +176,7 @@ static cg_status mark_kept(cg_plan *p, cg_tensor *const *out, int count)
 	for (int i = 0; i < p->graph->effects; i++)
 		p->keep[p->graph->effect[i]->id] = true;
 	for (int i = 0; i < p->graph->count; i++)
-		if (p->graph->node[i]->grad_slot >= 0)
+		if (p->graph->node[i]->grad_of)
 			p->keep[i] = true;
 	return CG_OK;
 }
@@ -304,9 +304,12 @@ static cg_status place_gradients(cg_plan *p)
 	for (int i = 0; i < p->graph->count; i++) {
 		const cg_tensor *t = p->graph->node[i];
 
-		if (t->grad_slot >= 0)
-			TRY(cg__mem_sub(p->ctx, params->grads->mem, (size_t)t->grad_slot * 4,
-				(size_t)cg__count(t) * 4, &p->grad_sub[i]));
+		if (t->grad_of == NULL)
+			continue;
+		if (t->grad_of->grad_offset < 0)
+			return cg__params_grad_missing(params, t->grad_of);
+		TRY(cg__mem_sub(p->ctx, params->grads->mem, (size_t)t->grad_of->grad_offset * 4,
+			(size_t)cg__count(t) * 4, &p->grad_sub[i]));
 	}
 	return CG_OK;
 }
@@ -317,7 +320,7 @@ cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t)
 		t = cg__root(t);
 	if (t->array)
 		return t->array->mem;
-	if (t->grad_slot >= 0)
+	if (t->grad_of)
 		return p->grad_sub[t->id];
 	return p->slot_of[t->id] >= 0 ? p->sub[p->slot_of[t->id]] : NULL;
 }

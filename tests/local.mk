@@ -18,6 +18,7 @@ ops_programs = \
 	tests/test_props \
 	tests/test_broken \
 	tests/test_shape \
+	tests/test_update \
 	tests/test_winograd
 unit_programs = \
 	tests/test_bench \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../bench/bench.h"
+#include "gemm.h"
 #include "tap.h"
 
 static double share(double a, double b)
@@ -63,6 +64,33 @@ static void test_floor(cg_ctx *ctx)
 	cg_params_free(n.params);
 	cg_array_free(x);
 	cg_array_free(t);
+}
+
+/* Of a weight that is updated in its gradient's product, no gradient is written and read. */
+static void test_updated_in_product(cg_ctx *ctx)
+{
+	enum { ROWS = 4, M = 1024, N = 300 };
+	const cg_optim_config adam = { .kind = CG_ADAM };
+	cg_params *p = cg_params_new(ctx);
+	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+	cg_array *w = cg_params_add(p, "w", 2, (int64_t[]){ M, N }, CG_INIT_GLOROT_UNIFORM, 0);
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 2, (int64_t[]){ ROWS, M });
+	cg_tensor *loss;
+	cg_optim *o;
+	struct work work;
+
+	cg_params_init(p, 1);
+	loss = cg_sum(cg_matmul(cg_use(g, x), cg_use(g, w)));
+	o = cg_optim_new(p, &adam);
+	cg_backward(loss, p);
+	ok(cg_optim_update(o, g) == CG_OK, "a weight alone has an update %s", cg_error(ctx));
+	work = work_of_graph(g, p, true);
+	ok(work.bytes == (cg__gemm_takes_operands(ctx) ? 32. : 40.) * M * N + 8. * ROWS * N,
+		"and moves eight times where its gradient is not written");
+	cg_graph_free(g);
+	cg_optim_free(o);
+	cg_params_free(p);
+	cg_array_free(x);
 }
 
 /* The gradient of attention repeats one of its five products. */
@@ -131,6 +159,7 @@ int main(void)
 		return skip_all("no OpenCL device");
 	}
 	test_floor(ctx);
+	test_updated_in_product(ctx);
 	test_attention(ctx);
 	test_products();
 	test_bars();

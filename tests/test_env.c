@@ -49,7 +49,7 @@ static const struct {
 	{ "CG_GUARD", "0" },
 	{ "CG_FAULT", "alloc:12" },
 	{ "CG_FAULT", "3" },
-	{ "CG_FUSE", "-norm-relu,-conv-bias,-keep" },
+	{ "CG_FUSE", "-norm-relu,-conv-bias,-keep,-matmul-update" },
 	{ "CG_FUSE", "-all" },
 	{ "CG_FAMILY", "" },
 };

@@ -106,6 +106,17 @@ static const struct cg_op op = { .name = "matmul", .emit = emit, .grad = grad, .
 /* gradients: no gradient of their own */
 static const struct cg_op grad_op = { .name = "matmul_grad", .emit = emit, .absorb = absorb, .adopt = adopt };
 
+bool cg__matmul_factors(const cg_tensor *t, cg_tensor **a, cg_tensor **b)
+{
+	const struct attr *at = cg__attr(t);
+
+	if (t->op != &grad_op || !at->trans_a || at->trans_b || at->bias || at->act != CG__ACT_NONE)
+		return false;
+	*a = t->src[0];
+	*b = t->src[1];
+	return true;
+}
+
 static cg_tensor *product(
 	cg_tensor *a, cg_tensor *b, bool trans_a, bool trans_b, int ndim, const int64_t *shape)
 {

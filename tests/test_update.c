@@ -1,0 +1,375 @@
+/*
+ * Weights that are updated where their gradient is made, X' D of few rows, against the same steps with all gradients
+ * written (which test_optim compares with PyTorch).
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctx.h"
+#include "gemm.h"
+#undef IN
+#include "optest.h"
+#include "tap.h"
+
+enum { WEIGHTS = 2, STEPS = 3, SMALL = 7 };
+
+/* Products with a weight each, and a small parameter whose gradient is what is given. */
+struct shape {
+	const char *name;
+	int64_t rows, M[WEIGHTS], N[WEIGHTS];
+	bool read; /* the first gradient, by another node */
+};
+
+struct trial {
+	const struct shape *shape;
+	cg_params *params;
+	cg_array *x[WEIGHTS], *d[WEIGHTS], *w[WEIGHTS], *given, *small;
+	cg_graph *graph;
+	cg_tensor *loss;
+	cg_optim *optim;
+	cg_plan *plan;
+};
+
+static int weights_of(const struct shape *s)
+{
+	return s->M[1] ? 2 : 1;
+}
+
+/* Normal numbers, of deviation `scale`. */
+static void draw(cg_array *a, uint64_t seed, double scale)
+{
+	const int64_t n = cg_array_count(a);
+	float *v = malloc((size_t)n * sizeof(*v));
+	struct optest_rng rng = { seed };
+
+	for (int64_t i = 0; v && i < n; i++)
+		v[i] = (float)(scale * optest_normal(&rng));
+	if (v)
+		cg_array_write(a, v, (size_t)n * sizeof(*v));
+	free(v);
+}
+
+static void add_arrays(struct trial *t, cg_ctx *ctx)
+{
+	const struct shape *s = t->shape;
+
+	for (int i = 0; i < weights_of(s); i++) {
+		t->w[i] = cg_params_add(t->params, i ? "second" : "first", 2,
+			(int64_t[]){ s->M[i], s->N[i] }, CG_INIT_GLOROT_UNIFORM,
+			i ? CG_PARAM_NO_DECAY : 0);
+		t->x[i] = cg_array_new(ctx, "x", CG_FLOAT32, 2, (int64_t[]){ s->rows, s->M[i] });
+		t->d[i] = cg_array_new(ctx, "d", CG_FLOAT32, 2, (int64_t[]){ s->rows, s->N[i] });
+	}
+	t->small = cg_params_add(t->params, "small", 1, (int64_t[]){ SMALL }, CG_INIT_ONE, 0);
+	t->given = cg_array_new(ctx, "given", CG_FLOAT32, 1, (int64_t[]){ SMALL });
+}
+
+static cg_tensor *describe(struct trial *t)
+{
+	cg_graph *g = t->graph;
+	cg_tensor *sum = cg_sum(cg_mul(cg_use(g, t->small), cg_use(g, t->given)));
+
+	for (int i = 0; i < weights_of(t->shape); i++)
+		sum = cg_add(sum, cg_sum(cg_mul(cg_matmul(cg_use(g, t->x[i]), cg_use(g, t->w[i])),
+					  cg_use(g, t->d[i]))));
+	return sum;
+}
+
+static bool trial_open(
+	struct trial *t, cg_ctx *ctx, const struct shape *s, const cg_optim_config *config)
+{
+	*t = (struct trial){ .shape = s,
+		.params = cg_params_new(ctx),
+		.graph = cg_graph_new(ctx, CG_TRAIN) };
+	add_arrays(t, ctx);
+	if (cg_params_init(t->params, 1) != CG_OK)
+		return false;
+	if (weights_of(s) == 2)
+		cg_array_set_rate(t->w[1], .5f);
+	t->optim = cg_optim_new(t->params, config);
+	t->loss = describe(t);
+	if (!t->loss || !t->optim || cg_backward(t->loss, t->params) != CG_OK)
+		return false;
+	if (s->read)
+		t->loss = cg_sum(cg_grad(cg_use(t->graph, t->w[0])));
+	if (cg_optim_update(t->optim, t->graph) != CG_OK)
+		return false;
+	t->plan = cg_plan_new(t->graph, &t->loss, 1);
+	return t->plan != NULL;
+}
+
+static void trial_close(struct trial *t)
+{
+	cg_plan_free(t->plan);
+	cg_graph_free(t->graph);
+	cg_optim_free(t->optim);
+	for (int i = 0; i < WEIGHTS; i++) {
+		cg_array_free(t->x[i]);
+		cg_array_free(t->d[i]);
+	}
+	cg_array_free(t->given);
+	cg_params_free(t->params);
+}
+
+static cg_status step(struct trial *t, int number)
+{
+	for (int i = 0; i < weights_of(t->shape); i++) {
+		draw(t->x[i], (uint64_t)(10 * number + i + 1), 1);
+		draw(t->d[i], (uint64_t)(10 * number + i + 5), .1);
+	}
+	draw(t->given, (uint64_t)(10 * number + 9), 1);
+	cg_optim_step(t->optim, .01f);
+	return cg_plan_run(t->plan);
+}
+
+static int launches_of(const struct trial *t, const char *op)
+{
+	int n = 0;
+
+	for (int i = 0; i < cg_plan_launches(t->plan); i++)
+		n += !strcmp(cg_plan_launch(t->plan, i).op, op);
+	return n;
+}
+
+/* Values of an array, to be freed. */
+static float *values(cg_array *a)
+{
+	float *v = malloc((size_t)cg_array_count(a) * sizeof(*v));
+
+	if (v)
+		cg_array_read(a, v, (size_t)cg_array_count(a) * sizeof(*v));
+	return v;
+}
+
+/* The largest difference between two arrays, as a part of the largest change since `before`. */
+static double apart(cg_array *a, cg_array *b, const float *before)
+{
+	float *x = values(a), *y = values(b);
+	double far = 0, moved = 0;
+
+	for (int64_t i = 0; x && y && i < cg_array_count(a); i++) {
+		far = worse_of(far, fabs((double)x[i] - (double)y[i]));
+		moved = worse_of(moved, fabs((double)y[i] - (double)before[i]));
+	}
+	far = x && y && moved > 0 ? far / moved : NAN;
+	free(x);
+	free(y);
+	return far;
+}
+
+static bool expected(const cg_ctx *ctx)
+{
+	return cg__gemm_takes_operands(ctx);
+}
+
+/* Weights, and with an average those, and norms after some steps. */
+static void compare(struct trial *fused, struct trial *plain, const char *name, bool ema)
+{
+	float *before[WEIGHTS] = { 0 };
+	double far = 0, norms = 0;
+	const int n = weights_of(fused->shape);
+
+	for (int i = 0; i < n; i++)
+		before[i] = values(fused->w[i]);
+	for (int k = 0; k < STEPS; k++) {
+		float a = 0, b = 0;
+
+		if (step(fused, k) != CG_OK || step(plain, k) != CG_OK)
+			far = NAN;
+		cg_optim_grad_norm(fused->optim, &a);
+		cg_optim_grad_norm(plain->optim, &b);
+		norms = worse_of(norms, fabs((double)a - (double)b) / (b > 0 ? (double)b : 1));
+	}
+	for (int swap = 0; swap <= ema; swap++) {
+		for (int i = 0; i < n; i++)
+			far = worse_of(far, apart(fused->w[i], plain->w[i], before[i]));
+		if (ema) {
+			cg_optim_swap_ema(fused->optim);
+			cg_optim_swap_ema(plain->optim);
+		}
+	}
+	for (int i = 0; i < n; i++)
+		free(before[i]);
+	ok(far < 2e-6, "%s: %.1e of the weights' change apart", name, far);
+	ok(norms < 2e-6, "%s: norms are %.1e apart", name, norms);
+}
+
+static void test_case(cg_ctx *ctx, const char *name, const struct shape *s, cg_optim_config config)
+{
+	struct trial fused, plain;
+	bool good = trial_open(&fused, ctx, s, &config);
+
+	config.keep_grads = true;
+	good = trial_open(&plain, ctx, s, &config) && good;
+	if (ok(good, "%s, %s: %s", name, s->name, cg_error(ctx))) {
+		ok(launches_of(&fused, "matmul_update") == (expected(ctx) ? weights_of(s) : 0) &&
+				launches_of(&plain, "matmul_update") == 0,
+			"%s: updates in products, and none where gradients are kept", name);
+		compare(&fused, &plain, name, config.ema > 0);
+	}
+	ok(cg_error_status(ctx) == CG_OK, "%s: no error %s", name, cg_error(ctx));
+	cg_clear_error(ctx);
+	trial_close(&fused);
+	trial_close(&plain);
+}
+
+static const struct shape plain_shape = { "uneven", 13, { 517 }, { 509 }, false };
+
+static void test_updates(cg_ctx *ctx)
+{
+	static const struct shape shapes[] = {
+		{ "a narrow tile", 13, { 4099 }, { 70 }, false },
+		{ "stretches of columns", 64, { 1100 }, { 1101 }, false },
+		{ "one row", 1, { 600 }, { 1024 }, false },
+		{ "two weights", 32, { 768, 640 }, { 500, 577 }, false },
+	};
+	const float wd = .1f, eps = 1e-3f;
+	const struct {
+		const char *name;
+		cg_optim_config config;
+	} cases[] = {
+		{ "adam", { .kind = CG_ADAM, .eps = eps } },
+		{ "adam with decay", { .kind = CG_ADAM, .eps = eps, .weight_decay = wd } },
+		{ "adamw", { .kind = CG_ADAMW, .eps = eps, .weight_decay = wd } },
+		{ "adamw, clipped", { .kind = CG_ADAMW, .eps = eps, .clip_norm = 1.5f } },
+		{ "adam without a norm", { .kind = CG_ADAM, .eps = eps, .no_norm = true } },
+		{ "sgd", { .kind = CG_SGD, .momentum = .9f, .weight_decay = wd } },
+		{ "nesterov", { .kind = CG_SGD, .momentum = .9f, .nesterov = true, .clip_norm = 100 } },
+		{ "average", { .kind = CG_ADAM, .eps = eps, .ema = .75f } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		test_case(ctx, cases[i].name, &plain_shape, cases[i].config);
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		test_case(ctx, "adamw", &shapes[i], cases[2].config);
+}
+
+/* A gradient that is not finite leaves all as it is, and is counted. */
+static void test_not_finite(cg_ctx *ctx)
+{
+	const cg_optim_config config = { .kind = CG_ADAM };
+	const float nan = NAN;
+	struct trial t;
+	uint64_t skipped = 0;
+
+	if (ok(trial_open(&t, ctx, &plain_shape, &config), "a trial %s", cg_error(ctx))) {
+		const size_t bytes = (size_t)cg_array_count(t.w[0]) * sizeof(float);
+		float *before, *after, *x = values(t.x[0]);
+
+		step(&t, 0);
+		before = values(t.w[0]);
+		memcpy(x + 100, &nan, sizeof(nan));
+		cg_array_write(t.x[0], x, (size_t)cg_array_count(t.x[0]) * sizeof(float));
+		cg_optim_step(t.optim, .01f);
+		cg_plan_run(t.plan);
+		after = values(t.w[0]);
+		cg_optim_skipped(t.optim, &skipped);
+		ok(skipped == 1 && !memcmp(before, after, bytes), "a NaN changes nothing");
+		free(before);
+		free(after);
+		free(x);
+	}
+	ok(cg_error_status(ctx) == CG_OK, "no error %s", cg_error(ctx));
+	trial_close(&t);
+}
+
+/* What is never written cannot be read, and says how it could. */
+static void test_reading(cg_ctx *ctx)
+{
+	cg_optim_config config = { .kind = CG_ADAM };
+	const size_t bytes = (size_t)(plain_shape.M[0] * plain_shape.N[0]) * sizeof(float);
+	float *g = malloc(bytes);
+
+	for (int kept = 0; kept < 2; kept++) {
+		struct trial t;
+		bool readable = kept || !expected(ctx);
+
+		config.keep_grads = kept;
+		if (!ok(g && trial_open(&t, ctx, &plain_shape, &config) && step(&t, 0) == CG_OK,
+			    "a step %s", cg_error(ctx)))
+			continue;
+		ok((cg_params_read_grad(t.params, t.w[0], g, bytes) == CG_OK) == readable,
+			"its gradient can%s be read", readable ? "" : "not");
+		ok(readable || strstr(cg_error(ctx), "first") != NULL, "%s", cg_error(ctx));
+		cg_clear_error(ctx);
+		ok(cg_params_read_grad(t.params, t.small, g, SMALL * sizeof(float)) == CG_OK,
+			"the small one's can");
+		trial_close(&t);
+	}
+	free(g);
+}
+
+/* Weights where it does not pay, and gradients that somebody else reads. */
+static void test_others(cg_ctx *ctx)
+{
+	static const struct shape many = { "many rows", 65, { 1100 }, { 1100 }, false },
+				  little = { "a small weight", 4, { 300 }, { 300 }, false },
+				  read = { "a gradient that is read", 13, { 517 }, { 509 }, true };
+	const struct shape *const shapes[] = { &many, &little, &read };
+	const cg_optim_config config = { .kind = CG_ADAM }, sums = { .kind = CG_ADAM, .accumulate = 2 };
+	struct trial t;
+
+	for (int i = 0; i < 3; i++) {
+		ok(trial_open(&t, ctx, shapes[i], &config) && !launches_of(&t, "matmul_update"),
+			"%s: not in the product %s", shapes[i]->name, cg_error(ctx));
+		trial_close(&t);
+	}
+	ok(trial_open(&t, ctx, &plain_shape, &sums) && !launches_of(&t, "matmul_update"),
+		"gradients of several runs: not in the product %s", cg_error(ctx));
+	trial_close(&t);
+}
+
+/* A second graph that needs a gradient which the first gave up says so; one that gives it up too trains on. */
+static void test_two_graphs(cg_ctx *ctx)
+{
+	const cg_optim_config config = { .kind = CG_SGD };
+	struct trial t, u;
+
+	if (!ok(trial_open(&t, ctx, &plain_shape, &config) && step(&t, 0) == CG_OK, "a graph %s",
+		    cg_error(ctx)))
+		return;
+	u = t;
+	u.graph = cg_graph_new(ctx, CG_TRAIN);
+	u.loss = describe(&u);
+	cg_backward(u.loss, u.params);
+	u.plan = cg_plan_new(u.graph, &u.loss, 1);
+	ok((u.plan && cg_plan_run(u.plan) == CG_OK) == !expected(ctx),
+		"the gradient is not there for another graph: %s", cg_error(ctx));
+	cg_clear_error(ctx);
+	cg_plan_free(u.plan);
+	cg_graph_free(u.graph);
+
+	u.graph = cg_graph_new(ctx, CG_TRAIN);
+	u.loss = describe(&u);
+	u.optim = cg_optim_new(u.params, &config);
+	cg_backward(u.loss, u.params);
+	cg_optim_update(u.optim, u.graph);
+	u.plan = cg_plan_new(u.graph, &u.loss, 1);
+	ok(u.plan && step(&u, 1) == CG_OK && step(&t, 2) == CG_OK, "but for one with an update %s",
+		cg_error(ctx));
+	cg_plan_free(u.plan);
+	cg_graph_free(u.graph);
+	cg_optim_free(u.optim);
+	trial_close(&t);
+}
+
+int main(void)
+{
+	cg_ctx *ctx;
+	cg_status status = cg_open(NULL, &ctx);
+
+	if (status == CG_ERR_NO_DEVICE) {
+		cg_close(ctx);
+		return skip_all("no OpenCL device");
+	}
+	if (ok(status == CG_OK, "a device %s", cg_error(ctx))) {
+		test_updates(ctx);
+		test_not_finite(ctx);
+		test_reading(ctx);
+		test_others(ctx);
+		test_two_graphs(ctx);
+	}
+	cg_close(ctx);
+	return done();
+}
