@@ -1,7 +1,8 @@
 /*
  * The time of each launch of one run. Launches go to a queue of their own that keeps times, one after the other
  * without waits, and the device says when each began and ended. A call that enqueues kernels of its own (CLBlast)
- * or a fill is timed by markers around it. Where the device keeps no times, each launch is waited for.
+ * or a fill is timed by markers around it. Where the device keeps no times, or such as cannot be, each launch is waited
+ * for.
  */
 #include "plan.h"
 
@@ -58,9 +59,13 @@ static bool time_of(cl_event event, cl_profiling_info what, cl_ulong *t)
 	return clGetEventProfilingInfo(event, what, sizeof(*t), t, NULL) == CL_SUCCESS && *t > 0;
 }
 
+/* Nanoseconds a kernel takes anywhere. Mesa 22.3's llvmpipe tells 0 or 1: when a kernel was handed over. */
+enum { KERNEL_LEAST = 50 };
+
+/* False where there are none, or none that could be. */
 static bool read_times(cg_plan *p, const cl_event *event, cl_event first)
 {
-	cl_ulong zero, before, start, end;
+	cl_ulong zero, before, start, end, busy = 0, kernels = 0;
 
 	if (!time_of(first, CL_PROFILING_COMMAND_END, &zero))
 		return false;
@@ -81,8 +86,12 @@ static bool read_times(cg_plan *p, const cl_event *event, cl_event first)
 		l->start = start > zero ? 1e-9 * (double)(start - zero) : 0;
 		l->seconds = end > start ? 1e-9 * (double)(end - start) : 0;
 		before = end;
+		if (l->kind == CG__KERNEL) {
+			busy += end > start ? end - start : 0;
+			kernels++;
+		}
 	}
-	return true;
+	return busy >= kernels * KERNEL_LEAST;
 }
 
 static cg_status profile_queued(cg_plan *p, bool *timed)
