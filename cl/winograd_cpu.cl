@@ -88,6 +88,53 @@ static inline vfloat masked(vfloat v, int mask)
 	return AS_VFLOAT(AS_VINT(v) & mask);
 }
 
+/* A batch norm of the channels of x, and perhaps a relu, before the convolution: stats [3,all] is mean, rstd, var;
+ * no stats: none. */
+struct before {
+	__global const float *stats, *gamma, *beta;
+	int relu, all;
+};
+
+#define BEFORE_ARGS \
+	__global const float *before_stats, __global const float *before_gamma, \
+		__global const float *before_beta, int before_relu
+#define BEFORE(channels) { before_stats, before_gamma, before_beta, before_relu, channels }
+
+static inline struct before before_from(struct before q, int c)
+{
+	if (q.stats) {
+		q.stats += c;
+		q.gamma += c;
+		q.beta += c;
+	}
+	return q;
+}
+
+/* scale x + shift, not below the floor: what the norm does to some channels, as bn_apply does */
+struct line {
+	vfloat scale, shift;
+	float floor;
+	int normed;
+};
+
+static inline struct line line_of(struct before q, int c, int n, const int normed)
+{
+	struct line s = { 0.f, 0.f, q.relu ? 0.f : -INFINITY, normed };
+
+	if (normed) {
+		s.scale = cg_load(q.gamma + c, n) * cg_load(q.stats + q.all + c, n);
+		s.shift = cg_load(q.beta + c, n) - cg_load(q.stats + c, n) * s.scale;
+	}
+	return s;
+}
+
+static inline vfloat on_line(struct line s, vfloat x)
+{
+	const vfloat v = x * s.scale + s.shift;
+
+	return s.normed ? select(v, (vfloat)s.floor, v < s.floor) : x;
+}
+
 /* Brings what will be written nearer, where that is shared with other threads. */
 static inline void OVER will_write(__global float *p)
 {
@@ -130,7 +177,7 @@ __kernel CG_SINGLE void winograd_filter(
 }
 
 /*
- * y[B,P,Q,M] = act(norm(conv(x, w) + bias)) from x [B,H,W,C] and u (winograd_filter). An item does
+ * y[B,P,Q,M] = act(norm(conv(before(x), w) + bias)) from x [B,H,W,C] and u (winograd_filter). An item does
  * `block` tiles, a multiple of MR, of `all`. Its memory: v [POINTS][block][ldv] and
  * o [POINTS][block][NR].
  * Global size: blocks.
@@ -139,9 +186,10 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 	__global float *restrict y, __global const float *restrict bias,
 	__local float *restrict memory, int has_bias, int act, int H, int W, int C, int P, int Q,
 	int M, int pad_h, int pad_w, int down, int across, int all, int block, int ldv,
-	NORM_ARGS)
+	BEFORE_ARGS, NORM_ARGS)
 {
 	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
+	const struct before q = BEFORE(C);
 	const struct norm norm = NORM;
 	const struct result r = { .norm = gamma != 0, .bias = has_bias || gamma, .act = act };
 	const int t0 = get_global_id(0) * block, n = min(block, all - t0);
@@ -151,7 +199,7 @@ __kernel CG_SINGLE void winograd(__global const float *restrict x, __global cons
 
 	for (int t = 0; t < rows; t++) { /* the rows of the last tile are full */
 		fetch_x(x, C, place_of(min(t0 + t + AHEAD, all - 1), f), f);
-		tile_in(x, C, v + t * ldv, step_v, place_of(min(t0 + t, all - 1), f), f);
+		tile_in(x, C, v + t * ldv, step_v, place_of(min(t0 + t, all - 1), f), f, q);
 	}
 	for (int panel = 0; panel < panels; panel++) {
 		const int n0 = panel * NR, cols = min(NR, M - n0);

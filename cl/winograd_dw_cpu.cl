@@ -84,15 +84,18 @@ __attribute__((noinline)) static void product_columns(const __local float *v, in
 __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 	__global const float *restrict dy, __global float *restrict o,
 	__local float *restrict memory, int H, int W, int C, int P, int Q, int M, int pad_h,
-	int pad_w, int down, int across, int all, int per, int block, int cb, int cr, int ldv)
+	int pad_w, int down, int across, int all, int per, int block, int cb, int cr, int ldv,
+	BEFORE_ARGS)
 {
 	const struct tiles f = { H, W, C, P, Q, M, pad_h, pad_w, down, across };
+	const struct before norm = BEFORE(C);
 	const int c0 = get_global_id(0) * cb, n0 = get_global_id(1) * NR;
 	const int channels = min(cb, C - c0), cols = min(NR, M - n0);
 	const int first = get_global_id(2) * per, end = min(all, first + per);
 	const int rows = get_global_size(0) * cr, panels = get_global_size(1);
 	const int behind = (channels + CG_VW - 1) / CG_VW * CG_VW;
 	const int step_v = block * ldv + CG_VW, step_d = block * NR + CG_VW;
+	const struct before q = before_from(norm, c0);
 	__local float *v = memory, *d = memory + POINTS * step_v;
 
 	for (int i = 0; i < POINTS; i++) /* rows of the last tile without a channel */
@@ -107,7 +110,7 @@ __kernel CG_SINGLE void winograd_dw(__global const float *restrict x,
 		for (int t = 0; t < n; t++) {
 			const struct place p = place_of(t0 + t, f);
 
-			tile_in(x + c0, channels, v + t * ldv, step_v, p, f);
+			tile_in(x + c0, channels, v + t * ldv, step_v, p, f, q);
 			tile_of_dy(dy + n0, cols, d + t * NR, step_d, p, f);
 		}
 		for (int i = 0; i < POINTS; i++)

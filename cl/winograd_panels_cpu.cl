@@ -13,15 +13,17 @@
  * rows. */
 __kernel CG_SINGLE void winograd_tiles(__global const float *restrict x, __global float *restrict v,
 	int H, int W, int C, int P, int Q, int pad_h, int pad_w, int down, int across, int all,
-	int depth, int step)
+	int depth, int step, BEFORE_ARGS)
 {
 	const struct tiles f = { H, W, C, P, Q, 0, pad_h, pad_w, down, across };
+	const struct before q = BEFORE(C);
 	const int t = get_global_id(0);
 
 	fetch_x(x, C, place_of(min(t + AHEAD, all - 1), f), f);
 	v += t * depth;
 	for (int c = 0; c < C; c += depth, v += (size_t)POINTS * step)
-		tile_in(x + c, min(depth, C - c), v, step, place_of(min(t, all - 1), f), f);
+		tile_in(x + c, min(depth, C - c), v, step, place_of(min(t, all - 1), f), f,
+			before_from(q, c));
 }
 
 /* o (+)= v u of a point, `rows` tiles and n channels; u lies in the item's memory. */

@@ -53,9 +53,10 @@ static inline void OVER second_transform(const vfloat *half_, SPACE float *v, in
 	}
 }
 
-/* v[i·step + c] = (B' x B)[i] of the tile at p, for n channels; zero where that is outside. */
-static void OVER tile_in(__global const float *x, int n, SPACE float *v, int step, struct place p,
-	struct tiles f)
+/* v[i·step + c] = (B' x B)[i] of the tile at p, for n channels, which are normalised first where `normed`; zero
+ * where that is outside. */
+static inline __attribute__((always_inline)) void OVER transform_tile(__global const float *x, int n,
+	SPACE float *v, int step, struct place p, struct tiles f, struct before q, const int normed)
 {
 	const int h0 = p.i * OUT - f.pad_h, l0 = p.j * OUT - f.pad_w, full = n / CG_VW * CG_VW;
 	__global const float *image = x + (size_t)p.b * f.H * f.W * f.C;
@@ -66,9 +67,11 @@ static void OVER tile_in(__global const float *x, int n, SPACE float *v, int ste
 		__global const float *from = image + (h0 * f.W + l0) * f.C;
 
 		for (int c = 0; c < n; c += CG_VW) {
+			const struct line s = line_of(q, c, CG_VW, normed);
+
 			UNROLL for (int l = 0; l < SIDE; l++) {
 				UNROLL for (int h = 0; h < SIDE; h++)
-					d[h] = VLOAD(0, from + (h * f.W + l) * f.C + c);
+					d[h] = on_line(s, VLOAD(0, from + (h * f.W + l) * f.C + c));
 				transform_input(d, half_ + l * SIDE, 1);
 			}
 			second_transform(half_, v + c, step);
@@ -77,21 +80,34 @@ static void OVER tile_in(__global const float *x, int n, SPACE float *v, int ste
 	}
 	find(at, mask, SIDE, h0, l0, f.H, f.W, f.C);
 	for (int c = 0; c < full; c += CG_VW) {
+		const struct line s = line_of(q, c, CG_VW, normed);
+
 		UNROLL for (int l = 0; l < SIDE; l++) {
 			UNROLL for (int h = 0; h < SIDE; h++)
-				d[h] = masked(VLOAD(0, image + at[h * SIDE + l] + c),
+				d[h] = masked(on_line(s, VLOAD(0, image + at[h * SIDE + l] + c)),
 					mask[h * SIDE + l]);
 			transform_input(d, half_ + l * SIDE, 1);
 		}
 		second_transform(half_, v + c, step);
 	}
 	if (full < n) {
+		const struct line s = line_of(q, full, n - full, normed);
 		vfloat some[POINTS];
 
 		for (int i = 0; i < POINTS; i++)
-			some[i] = masked(cg_load(image + at[i] + full, n - full), mask[i]);
+			some[i] = masked(on_line(s, cg_load(image + at[i] + full, n - full)),
+				mask[i]);
 		UNROLL for (int l = 0; l < SIDE; l++)
 			transform_input(some + l, half_ + l * SIDE, SIDE);
 		second_transform(half_, v + full, step);
 	}
+}
+
+static void OVER tile_in(__global const float *x, int n, SPACE float *v, int step, struct place p,
+	struct tiles f, struct before q)
+{
+	if (q.stats)
+		transform_tile(x, n, v, step, p, f, q, 1);
+	else
+		transform_tile(x, n, v, step, p, f, q, 0);
 }

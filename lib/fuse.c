@@ -9,6 +9,8 @@
  */
 #include "fuse.h"
 
+#include "params.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,12 @@ static const struct rewrite {
 	{ "pool-relu-grad", "max_pool_grad", "relu_grad" },
 };
 
+/* All users of the producer do it, or none: it would be computed all the same. */
+static const struct rewrite shared[] = {
+	{ "norm-conv", "bn_apply", "conv2d" },
+	{ "norm-conv", "bn_apply", "conv2d_dw" },
+};
+
 static const struct rewrite neighbours[] = {
 	{ "matmul-sum", "matmul_grad", "sum_leading" }, /* the gradients of a weight and of its bias */
 	{ "conv-sum", "conv2d_dw", "sum_leading" },
@@ -45,11 +53,19 @@ static const struct rewrite neighbours[] = {
 /* keep.c: launches of parameters alone are not repeated in every run of a plan that infers; optim_update.c */
 static const char *const elsewhere[] = { "keep", "matmul-update" };
 
-enum { ROWS = sizeof(table) / sizeof(table[0]), NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0]) };
+enum {
+	ROWS = sizeof(table) / sizeof(table[0]),
+	SHARED = sizeof(shared) / sizeof(shared[0]),
+	NEIGHBOURS = sizeof(neighbours) / sizeof(neighbours[0])
+};
 
 const char *cg__fuse_name(int i)
 {
-	return i < ROWS ? table[i].name : i < ROWS + NEIGHBOURS ? neighbours[i - ROWS].name : NULL;
+	if (i < ROWS)
+		return table[i].name;
+	if (i < ROWS + SHARED)
+		return shared[i - ROWS].name;
+	return i < ROWS + SHARED + NEIGHBOURS ? neighbours[i - ROWS - SHARED].name : NULL;
 }
 
 static bool is_known(const char *word)
@@ -116,11 +132,30 @@ static int *count_users(const cg_graph *g, const bool *needed)
 	return users;
 }
 
-/* Whether an array that the producer reads may have changed when the consumer's turn comes. */
+/* Whether they have memory in common: parameters lie in a buffer that is an array too. */
+static bool overlap(const cg_array *a, const cg_array *b)
+{
+	const cg_params *p = a ? a->params : NULL;
+
+	return a && b && (a == b || (p && p == b->params && (a == p->weights || b == p->weights)));
+}
+
+/* Whether an effect may write an array that t reads. */
+static bool may_write(const cg_tensor *effect, const cg_tensor *t)
+{
+	for (int i = 0; i < effect->nsrc; i++)
+		for (int s = 0; s < t->nsrc; s++)
+			if (overlap(cg__root(effect->src[i])->array, cg__root(t->src[s])->array))
+				return true;
+	return false;
+}
+
+/* Whether an array that either reads may have changed between their turns. */
 static bool effect_between(const cg_graph *g, const cg_tensor *producer, const cg_tensor *consumer)
 {
 	for (int i = 0; i < g->effects; i++)
-		if (g->effect[i]->id > producer->id && g->effect[i]->id < consumer->id)
+		if (g->effect[i]->id > producer->id && g->effect[i]->id < consumer->id &&
+			(may_write(g->effect[i], producer) || may_write(g->effect[i], consumer)))
 			return true;
 	return false;
 }
@@ -134,12 +169,19 @@ static void release(cg_tensor *t, const bool *keep, int *users)
 		release(t->src[s], keep, users);
 }
 
+static bool can_take(const cg_tensor *consumer, const cg_tensor *producer, cg_tensor *merged)
+{
+	*merged = *consumer;
+	return consumer->op->take && consumer->src[0] == producer &&
+		!effect_between(consumer->graph, producer, consumer) &&
+		consumer->op->take(merged, producer);
+}
+
 static void try_take(cg_tensor *consumer, const bool *keep, int *users)
 {
-	cg_tensor *producer = consumer->src[0], merged = *consumer;
+	cg_tensor merged;
 
-	if (effect_between(consumer->graph, producer, consumer) ||
-		!consumer->op->take(&merged, producer))
+	if (!can_take(consumer, consumer->src[0], &merged))
 		return;
 	for (int s = 0; s < merged.nsrc; s++)
 		users[merged.src[s]->id]++;
@@ -172,6 +214,37 @@ static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep,
 	memcpy(consumer->src, merged.src, sizeof(merged.src));
 	memcpy(consumer->attr, merged.attr, sizeof(merged.attr));
 	return true;
+}
+
+static int uses(const cg_tensor *t, const cg_tensor *source)
+{
+	int n = 0;
+
+	for (int s = 0; s < t->nsrc; s++)
+		n += t->src[s] == source;
+	return n;
+}
+
+/* If all that use the producer can take it, they do. */
+static void try_take_all(const cg_graph *g, cg_tensor *producer, const bool *keep, int *users)
+{
+	int taken = 0, left = users[producer->id];
+
+	for (int i = producer->id + 1; i < g->count && left > 0; i++) {
+		cg_tensor *t = g->node[i], merged;
+
+		if (users[i] + keep[i] == 0 || !uses(t, producer))
+			continue;
+		if (!allowed(shared, SHARED, producer, t) || !can_take(t, producer, &merged))
+			return;
+		taken++;
+		left -= uses(t, producer);
+	}
+	if (taken == 0 || keep[producer->id] || producer->grad_of)
+		return;
+	for (int i = producer->id + 1; i < g->count && users[producer->id] > 0; i++)
+		if (users[i] + keep[i] > 0 && uses(g->node[i], producer))
+			try_take(g->node[i], keep, users);
 }
 
 /* With what t writes besides. */
@@ -242,6 +315,9 @@ cg_status cg__fuse(cg_graph *g, const bool *keep)
 			if (allowed(table, ROWS, t->src[s], t) && try_fuse(t->src[s], t, keep, users))
 				break;
 	}
+	for (int i = 0; i < g->count; i++)
+		if (users[i] > 0 && strcmp(g->node[i]->op->name, shared[0].producer) == 0)
+			try_take_all(g, g->node[i], keep, users);
 	for (int i = 0; i < g->count; i++)
 		try_adopt(g, g->node[i], keep, users);
 	free(users);

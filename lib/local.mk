@@ -31,7 +31,7 @@ lib_libcore_la_SOURCES = \
 	lib/op/act.c \
 	lib/op/attention.c \
 	lib/op/augment.c \
-	lib/op/batch_norm.c \
+	lib/op/batch_norm.c lib/op/batch_norm.h \
 	lib/op/conv2d.c lib/op/conv2d.h \
 	lib/op/conv2d_cpu.c \
 	lib/op/conv2d_gpu.c \

@@ -101,19 +101,30 @@ static bool possible(const struct cg__emit *e, const struct cg__winograd *f)
  * cost more than they save (doc/performance.md). */
 enum { CHANNELS_LEAST = 16, SIZE_LEAST = 4, PIXELS_LEAST = 480, PIXELS_LEAST_KEPT = 100 };
 
+static bool is_large(const struct cg__winograd *f, int64_t pixels)
+{
+	return f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= SIZE_LEAST &&
+		f->Q >= SIZE_LEAST && f->B * f->P * f->Q >= pixels;
+}
+
+bool cg__winograd_is_usual(const cg_ctx *ctx, const struct cg__winograd *f)
+{
+	return ctx->tune.cpu_family && ctx->tune.winograd && (f->side == 3 || f->side == 5) &&
+		pads_are_narrow(f) && (ctx->tune.winograd > 1 || is_large(f, PIXELS_LEAST));
+}
+
 static bool suits(struct cg__emit *e, const struct cg__winograd *f, const char *part)
 {
 	static const char *const ways[] = { "direct", "winograd" };
 	/* what filters of 5x5 save is much, where they need not be transformed each time */
 	const int64_t least = f->side == 5 && cg__keeps(e, f->w) ? PIXELS_LEAST_KEPT : PIXELS_LEAST;
-	const bool usual = f->C >= CHANNELS_LEAST && f->M >= CHANNELS_LEAST && f->P >= SIZE_LEAST &&
-		f->Q >= SIZE_LEAST && f->B * f->P * f->Q >= least;
+	const bool usual = is_large(f, least);
 	char key[128];
 
 	if (cg__emit_ctx(e)->tune.winograd > 1)
 		return true;
-	snprintf(key, sizeof(key), "conv2d %s%s B%d H%d W%d C%d P%d Q%d M%d R%d pad %d %d", part,
-		cg__keeps(e, f->w) ? " kept" : "",
+	snprintf(key, sizeof(key), "conv2d %s%s%s B%d H%d W%d C%d P%d Q%d M%d R%d pad %d %d", part,
+		cg__keeps(e, f->w) ? " kept" : "", f->before.stats ? " of norm" : "",
 		(int)f->B, (int)f->H, (int)f->W, (int)f->C, (int)f->P, (int)f->Q, (int)f->M,
 		(int)f->side, (int)f->pad_top, (int)f->pad_left);
 	return cg__choose(e, key, ways, 2, usual) == 1;
@@ -214,6 +225,9 @@ static bool suits_panels(
 
 /* ---- y and dx ---------------------------------------------------------------------------- */
 
+#define BEFORE(f) \
+	IN((f)->before.stats), IN((f)->before.gamma), IN((f)->before.beta), INT((f)->before.relu)
+
 /* -DWINDOW, -DSIDE and the tile's, in the caller's text. */
 static const char *options_of(
 	const struct cg__winograd *f, struct size s, struct cg__tile t, char text[64])
@@ -256,7 +270,7 @@ static cg_status emit_panels(struct cg__emit *e, const struct cg__winograd *f, c
 	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_tiles",
 		cg__range_1d((size_t)p.rows, 1), IN(f->x), OUT(v), INT(f->H), INT(f->W), INT(f->C),
 		INT(f->P), INT(f->Q), INT(f->pad_top), INT(f->pad_left), INT(k->s.down),
-		INT(k->s.across), INT(k->tiles), INT(p.depth), INT(p.step)));
+		INT(k->s.across), INT(k->tiles), INT(p.depth), INT(p.step), BEFORE(f)));
 	TRY(CG__LAUNCH(e, "winograd_cpu", options, "winograd_panels",
 		cg__range_2d((size_t)p.blocks, (size_t)p.count, 1, 1), IN(v), IN(f->w), IN(u),
 		OUT(f->y), IN(f->bias), LOCALMEM(p.bytes), INT(f->transposed), INT(f->bias != NULL),
@@ -281,7 +295,7 @@ static cg_status emit_blocks(struct cg__emit *e, const struct cg__winograd *f, c
 		IN(f->x), IN(u), OUT(f->y), IN(f->bias), LOCALMEM(k.bytes), INT(f->bias != NULL),
 		INT(f->act), INT(f->H), INT(f->W), INT(f->C), INT(f->P), INT(f->Q), INT(f->M),
 		INT(f->pad_top), INT(f->pad_left), INT(k.s.down), INT(k.s.across), INT(k.tiles),
-		INT(k.block), INT(k.ldv), CG__NORM_ARGS(e, f->norm, items, k.t.cols, part)));
+		INT(k.block), INT(k.ldv), BEFORE(f), CG__NORM_ARGS(e, f->norm, items, k.t.cols, part)));
 	count_flops(e, f);
 	return cg__join_moments(e, f->norm, part, items, W, f->B * f->P * f->Q);
 }
@@ -362,7 +376,7 @@ cg_status cg__winograd_dw(struct cg__emit *e, const struct cg__winograd *f)
 		IN(f->x), IN(f->w), OUT(o), LOCALMEM(k.bytes), INT(f->H), INT(f->W), INT(f->C),
 		INT(f->P), INT(f->Q), INT(f->M), INT(f->pad_top), INT(f->pad_left), INT(k.s.down),
 		INT(k.s.across), INT(k.tiles), INT(k.per), INT(k.block), INT(k.cb), INT(k.cr),
-		INT(k.ldv)));
+		INT(k.ldv), BEFORE(f)));
 	count_flops(e, f);
 	return CG__LAUNCH(e, "winograd_cpu", options, "winograd_dw_join",
 		cg__range_2d((size_t)k.panels, (size_t)f->C, 1, 1), IN(o), OUT(f->y), INT(f->C),

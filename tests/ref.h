@@ -35,6 +35,7 @@ static inline int64_t ref_rows(const struct ref *x)
 ref_fn ref_add, ref_mul, ref_scale, ref_bias, ref_relu, ref_gelu, ref_gelu_tanh, ref_sum, ref_mean;
 ref_fn ref_matmul, ref_conv2d;
 ref_fn ref_conv2d_of_norm;	/* x, w, gamma, beta: a batch norm of x, convolved; eps REF_EPS */
+ref_fn ref_conv2d_of_relu;	/* and through a relu */
 #define REF_EPS 1e-3
 ref_fn ref_max_pool, ref_avg_pool, ref_adaptive_avg_pool;
 ref_fn ref_batch_norm, ref_batch_norm_frozen, ref_layer_norm, ref_local_response_norm;

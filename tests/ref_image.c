@@ -178,7 +178,7 @@ void ref_local_response_norm(const void *config, const struct ref *in, struct re
 	}
 }
 
-void ref_conv2d_of_norm(const void *config, const struct ref *in, struct ref *y)
+static void conv2d_of(const void *config, const struct ref *in, bool relu, struct ref *y)
 {
 	const struct ref *x = &in[0];
 	const int64_t C = ref_last(x), n = ref_rows(x);
@@ -190,9 +190,21 @@ void ref_conv2d_of_norm(const void *config, const struct ref *in, struct ref *y)
 		double mean, var;
 
 		moments(x->v + c, n, C, &mean, &var);
-		for (int64_t i = c; i < x->count; i += C)
+		for (int64_t i = c; i < x->count; i += C) {
 			v[i] = (x->v[i] - mean) / sqrt(var + REF_EPS) * in[2].v[c] + in[3].v[c];
+			v[i] = relu && v[i] < 0 ? 0 : v[i];
+		}
 	}
 	ref_conv2d(config, both, y);
 	free(v);
+}
+
+void ref_conv2d_of_norm(const void *config, const struct ref *in, struct ref *y)
+{
+	conv2d_of(config, in, false, y);
+}
+
+void ref_conv2d_of_relu(const void *config, const struct ref *in, struct ref *y)
+{
+	conv2d_of(config, in, true, y);
 }

@@ -186,6 +186,9 @@ static const cg_pool_config sparse = { .window_h = 1, .window_w = 2, .stride_h =
 static const cg_pool_config overlapping = { .window_h = 3, .window_w = 3, .stride_h = 2, .stride_w = 2,
 	.pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1 };
 
+/* From here on convolutions by minimal filtering, on CPUs. */
+enum { FILTERED = 32 };
+
 /* Each pair that the table of rewrites names, in a row: x 3x6x5x4, w 3x3x4x4, b and running 4. */
 static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *running, int i)
 {
@@ -237,11 +240,16 @@ static cg_tensor *pairs(cg_tensor *x, cg_tensor *w, cg_array *array, cg_array *r
 		return cg_add(x, cg_conv2d(x, CG_RESHAPE(v, 1, 1, 4, 4), 1, 0));
 	case 30: /* no view in between */ return cg_matmul(cg_gelu(linear(x, v)), v);
 	case 31: return cg_relu(cg_bias(linear(x, v), b));
+	case FILTERED: return cg_conv2d(batch_norm(x, b, running, true), w, 1, 1);
+	case FILTERED + 1: return cg_conv2d(batch_norm(x, b, running, false), w, 1, 0);
+	case FILTERED + 2: /* the norm's result has two users, neither of which takes it */
+		x = batch_norm(x, b, running, true);
+		return cg_add(x, cg_conv2d(x, w, 1, 1));
 	}
 	return NULL;
 }
 
-enum { PAIRS = 32, MOST = 3 * 6 * 5 * 4 };
+enum { PAIRS = FILTERED + 3, MOST = 3 * 6 * 5 * 4 };
 
 enum result { Y, DX, DW, RESULTS };
 
@@ -279,9 +287,15 @@ static int run_pair(cg_ctx *ctx, cg_array *const *a, int i, enum result what, in
 {
 	cg_graph *g = cg_graph_new(ctx, what == Y ? CG_INFER : CG_TRAIN);
 	cg_tensor *out[2];
-	const int n = describe(g, a, i, what, out);
-	cg_plan *p = cg_plan_new(g, out, n);
-	const int launches = p ? cg_plan_launches(p) : 0;
+	const int n = describe(g, a, i, what, out), winograd = ctx->tune.winograd;
+	cg_plan *p;
+	int launches;
+
+	if (i >= FILTERED)
+		ctx->tune.winograd = 2;
+	p = cg_plan_new(g, out, n);
+	ctx->tune.winograd = winograd;
+	launches = p ? cg_plan_launches(p) : 0;
 
 	if (launches != before && cg_plan_run(p) == CG_OK)
 		for (int k = 0; k < n; k++) {
@@ -342,7 +356,7 @@ static double apart(const struct outcomes *a, const struct outcomes *b, int i, e
 static bool is_for_cpus(const char *name)
 {
 	static const char *const names[] = { "conv-norm", "conv-add", "conv-sum", "conv-stats",
-		"conv-norm-grad", "matmul-add", "matmul-mul", "matmul-sum" };
+		"conv-norm-grad", "norm-conv", "matmul-add", "matmul-mul", "matmul-sum" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)

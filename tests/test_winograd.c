@@ -40,6 +40,14 @@ static void ref_norm(const void *config, const struct ref *in, struct ref *y)
 	}
 }
 
+/* Of norm and relu, as conv2d_of_norm. */
+static cg_tensor *conv2d_of_relu(cg_tensor *const *in, const void *config)
+{
+	return cg_conv2d_ex(cg_relu(cg_batch_norm(in[0], in[2], in[3], in[4]->array, in[5]->array,
+				    (float)REF_EPS, .9f, false)),
+		in[1], config);
+}
+
 #define CONFIG(...) \
 	&(cg_conv_config) \
 	{ \
@@ -86,6 +94,18 @@ static const struct op_case cases[] = {
 		.in = { IN(2, 5, 6, 140), IN(3, 3, 140, 17), IN_AS(POSITIVE, 140), IN(140),
 			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1320, .c = 9 },
 	{ "winograd 3x3 of a batch norm, many items", conv2d_of_norm, ref_conv2d_of_norm, CONFIG(PAD(1)),
+		.in = { IN(3, 41, 39, 9), IN(3, 3, 9, 8), IN_AS(POSITIVE, 9), IN(9),
+			FIXED(NORMAL, 9), FIXED(POSITIVE, 9) }, .K = 5000, .c = 12 },
+	{ "winograd 3x3 of norm and relu", conv2d_of_relu, ref_conv2d_of_relu, CONFIG(PAD(1)),
+		.in = { IN(2, 5, 6, 140), IN(3, 3, 140, 17), IN_AS(POSITIVE, 140), IN(140),
+			FIXED(NORMAL, 140), FIXED(POSITIVE, 140) }, .K = 1320, .c = 12 },
+	{ "winograd 3x3 of norm and relu, inside and at the edges", conv2d_of_relu, ref_conv2d_of_relu, CONFIG(.pad_left = 1, .pad_bottom = 2),
+		.in = { IN(2, 14, 13, 32), IN(3, 3, 32, 65), IN_AS(POSITIVE, 32), IN(32),
+			FIXED(NORMAL, 32), FIXED(POSITIVE, 32) }, .K = 1320, .c = 12 },
+	{ "winograd 5x5 of norm and relu", conv2d_of_relu, ref_conv2d_of_relu, CONFIG(PAD(2)),
+		.in = { IN(3, 9, 9, 20), IN(5, 5, 20, 18), IN_AS(POSITIVE, 20), IN(20),
+			FIXED(NORMAL, 20), FIXED(POSITIVE, 20) }, .K = 1320, .c = 12 },
+	{ "winograd 3x3 of norm and relu, many items", conv2d_of_relu, ref_conv2d_of_relu, CONFIG(PAD(1)),
 		.in = { IN(3, 41, 39, 9), IN(3, 3, 9, 8), IN_AS(POSITIVE, 9), IN(9),
 			FIXED(NORMAL, 9), FIXED(POSITIVE, 9) }, .K = 5000, .c = 12 },
 	{ "winograd 3x3 with batch norm, many items", conv2d_batch_norm, ref_batch_norm_after,
@@ -196,6 +216,56 @@ static void test_kept(cg_ctx *ctx)
 	cg_params_free(params);
 }
 
+/* Whether a training plan of a convolution of norm and relu has a launch for these. */
+static bool applies(cg_ctx *ctx, bool beside)
+{
+	const int64_t C = 32, shape_w[] = { 3, 3, C, C }, shape_x[] = { 8, 11, 11, C };
+	cg_array *x = cg_array_new(ctx, "x", CG_FLOAT32, 4, shape_x);
+	cg_array *w = cg_array_new(ctx, "w", CG_FLOAT32, 4, shape_w);
+	cg_array *running = cg_array_new(ctx, "running", CG_FLOAT32, 1, &C);
+	cg_array *gamma = cg_array_new(ctx, "gamma", CG_FLOAT32, 1, &C);
+	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+	cg_tensor *in = cg_use(g, x), *weight = cg_use(g, w), *b = cg_use(g, gamma), *y, *out[3];
+	cg_plan *plan;
+	bool found;
+
+	cg_want_grad(in);
+	cg_want_grad(weight);
+	y = cg_relu(cg_batch_norm(in, b, b, running, running, 1e-3f, .9f, false));
+	out[0] = cg_conv2d(y, weight, 1, 1);
+	if (beside)
+		out[0] = cg_add(out[0], y);
+	cg_backward_from(out[0], out[0], NULL);
+	out[1] = cg_grad(in);
+	out[2] = cg_grad(weight);
+	plan = cg_plan_new(g, out, 3);
+	found = !plan || has(plan, "bn_apply");
+	cg_plan_free(plan);
+	cg_graph_free(g);
+	cg_array_free(x);
+	cg_array_free(w);
+	cg_array_free(running);
+	cg_array_free(gamma);
+	return found;
+}
+
+/* Filtering normalises what it reads, unless somebody else needs that, or filtering is impossible at last. */
+static void test_norm_before(cg_ctx *ctx)
+{
+	const uint64_t bytes = ctx->info.local_bytes;
+
+	ctx->tune.winograd = 1;
+	ok(!applies(ctx, false), "norm and relu are done where x is filtered");
+	ok(applies(ctx, true), "but not for two users");
+	ctx->tune.winograd = 0;
+	ok(applies(ctx, false), "nor for a plain sum");
+	ctx->tune.winograd = 2;
+	ctx->info.local_bytes = 64;
+	ok(applies(ctx, false), "a convolution that cannot filter after all has a norm of its own");
+	optest_run(ctx, cases, sizeof(cases) / sizeof(cases[0]));
+	ctx->info.local_bytes = bytes;
+}
+
 /* `winograd` in a tune file: 0 forbids it. 1: where it gains, as at this shape. */
 static void test_choice(cg_ctx *ctx)
 {
@@ -247,6 +317,7 @@ int main(void)
 	if (ctx->tune.cpu_family && ctx->info.local_bytes >= 1 << 20) {
 		test_kept(ctx);
 		test_choice(ctx);
+		test_norm_before(ctx);
 	}
 	if (ctx->tune.cpu_family && ctx->tune.vector_width == 16 &&
 		ctx->info.local_bytes == 1 << 21)

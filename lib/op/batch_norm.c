@@ -11,7 +11,7 @@
  * (bn_grad_input also adds what else is a gradient of x, if asked to)
  * cl/batch_norm.cl and cl/batch_norm_sums.cl have the formulas.
  */
-#include "../op.h"
+#include "batch_norm.h"
 
 #include <string.h>
 
@@ -321,6 +321,17 @@ static void apply_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 }
 
 /* ---- the operation ----------------------------------------------------------------------- */
+
+cg_status cg__batch_norm_apply(struct cg__emit *e, const cg_tensor *x, const cg_tensor *stats,
+	const cg_tensor *gamma, const cg_tensor *beta, bool relu, const cg_tensor *y)
+{
+	struct cg__range r;
+	struct cut k = for_elements(e, x, &r);
+	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 2 * k.W : 1);
+
+	return CG__LAUNCH(e, "batch_norm", NULL, "bn_apply", r, IN(x), IN(stats), IN(NULL),
+		IN(gamma), IN(beta), OUT(y), OUT(table), CUT(k), INT(k.C), INT(relu), FLT(0));
+}
 
 /* src: x, stats or running mean and variance, gamma, beta */
 static cg_status apply_emit(struct cg__emit *e, const cg_tensor *y)

@@ -4,6 +4,7 @@
  * or on CPUs minimal filtering where that is quicker (winograd.h).
  */
 #include "../winograd.h"
+#include "batch_norm.h"
 #include "conv2d.h"
 
 #include <string.h>
@@ -29,6 +30,15 @@ struct cg__norm cg__conv_norm_grad(const cg_tensor *dx)
 		n.grad = (struct cg__norm_grad){ s[0], s[1], a->behind > 2 ? s[2] : NULL,
 			a->behind > 2 ? s[3] : NULL, dx->aux[0], dx->aux[1] };
 	return n;
+}
+
+static struct cg__before norm_before(const cg_tensor *y)
+{
+	const struct cg__conv *a = cg__attr(y);
+	cg_tensor *const *s = y->src + y->nsrc - 3;
+
+	return a->before ? (struct cg__before){ s[0], s[1], s[2], a->before > 1 }
+			 : (struct cg__before){ .stats = NULL };
 }
 
 static const cg_tensor *summand(const cg_tensor *y)
@@ -57,28 +67,43 @@ static struct cg__winograd winograd_forward(const struct cg__conv *a, const cg_t
 {
 	return (struct cg__winograd){ y->src[0], y->src[1], y, cg__conv_bias(y), cg__conv_norm(y),
 		a->act, false, a->B, a->H, a->W, a->C, a->P, a->Q, a->M, a->R, a->c.pad_top,
-		a->c.pad_left };
+		a->c.pad_left, norm_before(y) };
 }
 
 static struct cg__winograd winograd_dx(const struct cg__conv *a, const cg_tensor *dx)
 {
 	return (struct cg__winograd){ dx->src[0], dx->src[1], dx, NULL, cg__conv_norm_grad(dx), CG__ACT_NONE, true, a->B,
 		a->P, a->Q, a->M, a->H, a->W, a->C, a->R, a->R - 1 - a->c.pad_top,
-		a->S - 1 - a->c.pad_left };
+		a->S - 1 - a->c.pad_left, { 0 } };
 }
 
 static struct cg__winograd winograd_dw(const struct cg__conv *a, const cg_tensor *dw)
 {
 	return (struct cg__winograd){ dw->src[0], dw->src[1], dw, NULL, { 0 }, CG__ACT_NONE, false,
-		a->B, a->H, a->W, a->C, a->P, a->Q, a->M, a->R, a->c.pad_top, a->c.pad_left };
+		a->B, a->H, a->W, a->C, a->P, a->Q, a->M, a->R, a->c.pad_top, a->c.pad_left,
+		norm_before(dw) };
 }
 
 /* ---- emit ------------------------------------------------------------------------------- */
+
+/* src[0], or that normalised, where the convolution itself cannot: tuning may choose so. NULL on failure. */
+static const cg_tensor *ready_x(struct cg__emit *e, const cg_tensor *y)
+{
+	const cg_tensor *x = y->src[0], *t = x;
+	const struct cg__before b = norm_before(y);
+
+	if (b.stats)
+		t = cg__temp(e, CG_FLOAT32, cg__count(x));
+	if (t == NULL || t == x || cg__batch_norm_apply(e, x, b.stats, b.gamma, b.beta, b.relu, t) == CG_OK)
+		return t;
+	return NULL;
+}
 
 static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 {
 	const struct cg__conv *a = cg__attr(y);
 	const struct cg__winograd f = winograd_forward(a, y);
+	const cg_tensor *x;
 
 	if (is_pointwise(a))
 		return cg__gemm(e,
@@ -94,7 +119,10 @@ static cg_status emit_forward(struct cg__emit *e, const cg_tensor *y)
 				.other = summand(y) });
 	if (is_square(a) && cg__winograd_suits(e, &f))
 		return cg__winograd(e, &f);
-	return cg__is_cpu(e) ? cg__conv_cpu(e, y) : cg__conv_gpu(e, y);
+	if (!cg__is_cpu(e))
+		return cg__conv_gpu(e, y);
+	x = ready_x(e, y);
+	return x ? cg__conv_cpu(e, y, x) : cg_error_status(cg__emit_ctx(e));
 }
 
 static cg_status emit_dx(struct cg__emit *e, const cg_tensor *dx)
@@ -123,6 +151,7 @@ static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 {
 	const struct cg__conv *a = cg__attr(dw);
 	const struct cg__winograd f = winograd_dw(a, dw);
+	const cg_tensor *x;
 
 	if (is_pointwise(a))
 		return cg__gemm(e,
@@ -136,7 +165,10 @@ static cg_status emit_dw(struct cg__emit *e, const cg_tensor *dw)
 				.sums = dw->aux[0] });
 	if (is_square(a) && cg__winograd_suits_dw(e, &f))
 		return cg__winograd_dw(e, &f);
-	return cg__is_cpu(e) ? cg__conv_cpu_dw(e, dw) : cg__conv_gpu_dw(e, dw);
+	if (!cg__is_cpu(e))
+		return cg__conv_gpu_dw(e, dw);
+	x = ready_x(e, dw);
+	return x ? cg__conv_cpu_dw(e, dw, x) : cg_error_status(cg__emit_ctx(e));
 }
 
 /* ---- the nodes -------------------------------------------------------------------------- */
@@ -206,8 +238,37 @@ static bool adopt_sums(cg_tensor *dw, const cg_tensor *sums)
 		cg__gemm_takes_operands(cg__ctx(dw));
 }
 
+/* Normalises x, where minimal filtering reads it anyhow. */
+static bool take(cg_tensor *y, const cg_tensor *norm, const struct cg__winograd *f)
+{
+	struct cg__conv *a = (struct cg__conv *)y->attr;
+
+	if (a->before || !is_square(a) || norm->nsrc != 4 || y->nsrc + 3 > CG__MAX_SRC ||
+		!cg__winograd_is_usual(cg__ctx(y), f))
+		return false;
+	a->before = cg_tensor_attr(norm, "relu") != 0 ? 2 : 1;
+	y->src[0] = norm->src[0];
+	for (int s = 1; s < 4; s++)
+		y->src[y->nsrc++] = norm->src[s];
+	return true;
+}
+
+static bool take_forward(cg_tensor *y, const cg_tensor *norm)
+{
+	const struct cg__winograd f = winograd_forward(cg__attr(y), y);
+
+	return take(y, norm, &f);
+}
+
+static bool take_dw(cg_tensor *dw, const cg_tensor *norm)
+{
+	const struct cg__winograd f = winograd_dw(cg__attr(dw), dw);
+
+	return take(dw, norm, &f);
+}
+
 static const struct cg_op dx_op = { .name = "conv2d_dx", .emit = emit_dx, .absorb = absorb_dx, .adopt = adopt_norm_grad };
-static const struct cg_op dw_op = { .name = "conv2d_dw", .emit = emit_dw, .adopt = adopt_sums };
+static const struct cg_op dw_op = { .name = "conv2d_dw", .emit = emit_dw, .adopt = adopt_sums, .take = take_dw };
 
 static void grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 {
@@ -262,7 +323,7 @@ static const struct cg__attr_entry attrs[] = { CG__ATTR("stride_h", struct cg__c
 	CG__ATTR("groups", struct cg__conv, c.groups), { .name = NULL } };
 
 static const struct cg_op op = {
-	.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb, .adopt = adopt, .attrs = attrs
+	.name = "conv2d", .emit = emit_forward, .grad = grad, .absorb = absorb, .adopt = adopt, .take = take_forward, .attrs = attrs
 };
 
 static cg_tensor *check(const cg_tensor *x, const cg_tensor *w, const struct cg__conv *a)

@@ -41,13 +41,13 @@ static bool by_image(int64_t B, int64_t pixels)
 }
 
 static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *y,
-	const cg_tensor *zero, struct part p)
+	const cg_tensor *x, const cg_tensor *zero, struct part p)
 {
 	const struct cg__tile t = cg__tile_of(e, p.M);
 	const bool packed = zero != NULL && a->c.groups == 1 && cg__packs(e, y->src[1], a->B * a->P * a->Q);
 	const int64_t pixels = a->B * a->P * a->Q, panels = up(p.M, t.cols),
 		      block = cg__tile_block(e, t, pixels, panels, packed);
-	const cg_tensor *x = y->src[0], *w = y->src[1], *bias = cg__conv_bias(y);
+	const cg_tensor *w = y->src[1], *bias = cg__conv_bias(y);
 	const struct cg__norm norm = cg__conv_norm(y);
 	const int64_t blocks = up(pixels, block);
 	const struct cg__range r = cg__range_2d((size_t)blocks, (size_t)panels, 1, 1);
@@ -76,7 +76,7 @@ static cg_status cpu_forward(struct cg__emit *e, const struct cg__conv *a, const
 	return cg__join_moments(e, norm, part, blocks, panels * t.cols, pixels);
 }
 
-cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y)
+cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y, const cg_tensor *x)
 {
 	const struct cg__conv *a = cg__attr(y);
 	const int64_t C = a->C / a->c.groups;
@@ -86,7 +86,7 @@ cg_status cg__conv_cpu(struct cg__emit *e, const cg_tensor *y)
 	if (!few && zero == NULL)
 		return CG_ERR_HOST_MEMORY;
 	for (int64_t g = 0; g < a->c.groups; g++)
-		TRY(cpu_forward(e, a, y, zero, part_of(a, g)));
+		TRY(cpu_forward(e, a, y, x, zero, part_of(a, g)));
 	return CG_OK;
 }
 
@@ -185,8 +185,8 @@ static struct cut cut_dw(const struct cg__conv *a, struct part p, struct cg__til
 	return c;
 }
 
-static cg_status cpu_dw(
-	struct cg__emit *e, const struct cg__conv *a, const cg_tensor *dw, struct part p)
+static cg_status cpu_dw(struct cg__emit *e, const struct cg__conv *a, const cg_tensor *dw,
+	const cg_tensor *x, struct part p)
 {
 	const struct cg__tile t = cg__tile_of(e, p.M);
 	const struct cut c = cut_dw(a, p, t);
@@ -200,7 +200,7 @@ static cg_status cpu_dw(
 	if (c.parts > 1 && part == NULL)
 		return CG_ERR_HOST_MEMORY;
 #define TENSORS \
-	IN(dw->src[0]), IN(dw->src[1]), out, INT(p.x), INT(a->C), INT(p.y), INT(a->M), \
+	IN(x), IN(dw->src[1]), out, INT(p.x), INT(a->C), INT(p.y), INT(a->M), \
 		INT(part ? 0 : p.w), INT(part ? p.M : a->M), INT(K *p.M)
 	if (c.in_place)
 		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_dw_rows", r, TENSORS, INT(a->H),
@@ -210,18 +210,18 @@ static cg_status cpu_dw(
 		TRY(CG__LAUNCH(e, "conv2d_cpu", t.options, "conv2d_dw", r, TENSORS, INT(a->B),
 			INT(a->H), INT(a->W), INT(p.C), INT(a->P), INT(a->Q), INT(p.M), WINDOW(a),
 			INT(c.taps.R), INT(c.taps.S), INT(c.taps.C), INT(c.rows),
-			INT(cg__count(dw->src[0]))));
+			INT(cg__count(x))));
 #undef TENSORS
 	cg__flops(e, 2.0 * (double)(rows * a->Q * K) * (double)p.M);
 	return part ? cg__sum_parts(e, part, c.parts, arg_part(a, dw), p.w, a->M, false, K, p.M)
 		    : CG_OK;
 }
 
-cg_status cg__conv_cpu_dw(struct cg__emit *e, const cg_tensor *dw)
+cg_status cg__conv_cpu_dw(struct cg__emit *e, const cg_tensor *dw, const cg_tensor *x)
 {
 	const struct cg__conv *a = cg__attr(dw);
 
 	for (int64_t g = 0; g < a->c.groups; g++)
-		TRY(cpu_dw(e, a, dw, part_of(a, g)));
+		TRY(cpu_dw(e, a, dw, x, part_of(a, g)));
 	return CG_OK;
 }
