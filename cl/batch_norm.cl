@@ -29,6 +29,7 @@ CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *
 	__global float *y, __global float *table, int rows, int W, int last, int per, int C,
 	int relu, float eps)
 {
+	const int far = cg_is_far(y, (size_t)rows * W, W);
 	const float floor = relu ? 0 : -INFINITY;
 	__global float *scale = table + (size_t)get_global_id(0) * 2 * W, *shift = scale + W;
 	CHUNK((int)get_global_id(0))
@@ -45,8 +46,7 @@ CG_SINGLE __kernel void bn_apply(__global const float *x, __global const float *
 			const vfloat v = cg_load(x + at, w - j) * a + b;
 
 			CG_READS(x + at);
-			CG_WRITES(y + at);
-			cg_store(select(v, (vfloat)floor, v < floor), y + at, w - j);
+			cg_put(select(v, (vfloat)floor, v < floor), y + at, w - j, far);
 		}
 }
 
@@ -58,6 +58,7 @@ CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const f
 {
 	__global float *a = table + (size_t)get_global_id(0) * 5 * W, *b = a + W, *k = b + W;
 	__global float *mean = k + W, *shift = mean + W;
+	const int far = cg_is_far(dx, (size_t)rows * W, W);
 	CHUNK((int)get_global_id(0))
 
 	for (int g = 0; g < W; g += C)
@@ -83,8 +84,7 @@ CG_SINGLE __kernel void bn_grad_input(__global const float *dy, __global const f
 			}
 			CG_READS(x + at);
 			CG_READS(dy + at);
-			CG_WRITES(dx + at);
-			cg_store(v, dx + at, w - j);
+			cg_put(v, dx + at, w - j, far);
 		}
 }
 

@@ -11,12 +11,53 @@
  * work-group shares a row; layer_norm_grad_part is a kernel by itself.
  */
 #if CG_CPU
+#include "moments.cl"
+
 #define SHAPE CG_SINGLE
 #define PART
 #define FIRST 0
 #define STEP CG_LANES
 #define EACH_ROW(r, rows) CG_NEAR_ROWS(r, rows)
-#define TOTAL(v) cg_lane_sum(v)
+#define MOMENTS(x, D) row_moments(x, D)
+enum { BLOCK = 8 }; /* vectors whose mean is known before their distances to it are */
+
+/* Joins some vectors at x to the moments of `count` ones, each lane by itself. */
+static inline void join_vectors(__global const float *x, int vectors, float count, vfloat *mean, vfloat *m2)
+{
+	vfloat sum = 0, squares = 0;
+
+	UNROLL for (int k = 0; k < vectors; k++) {
+		CG_READS(x + k * CG_VW);
+		sum += VLOAD(k, x);
+	}
+	sum *= 1.f / vectors;
+	UNROLL for (int k = 0; k < vectors; k++)
+		squares += (VLOAD(k, x) - sum) * (VLOAD(k, x) - sum);
+	cg_join(count, mean, m2, vectors, sum, squares);
+}
+
+/* Mean of a row, and the sum of squared distances to it, from one pass. */
+static inline float2 row_moments(__global const float *x, int D)
+{
+	const int vectors = D / CG_VW, rest = D % CG_VW;
+	vfloat mean = 0, m2 = 0, count = vectors, d;
+	float all;
+	int i = 0;
+
+	for (; i + BLOCK <= vectors; i += BLOCK)
+		join_vectors(x + i * CG_VW, BLOCK, i, &mean, &m2);
+	if (i < vectors)
+		join_vectors(x + i * CG_VW, vectors - i, i, &mean, &m2);
+	if (rest) {
+		d = cg_keep(cg_load(x + vectors * CG_VW, rest) - mean, rest);
+		mean += d / (vectors + 1);
+		m2 += d * d * vectors / (vectors + 1);
+		count += cg_keep(1, rest);
+	}
+	all = cg_lane_sum(mean * count) / D;
+	d = mean - all;
+	return (float2)(all, cg_lane_sum(m2 + d * d * count));
+}
 #else
 #define SHAPE
 #define PART __local float group_part[CG_GROUP];
@@ -24,78 +65,44 @@
 #define STEP ((int)get_local_size(0))
 #define EACH_ROW(r, rows) CG_TASK(r, rows)
 #define TOTAL(v) cg_group_sum(group_part, v)
-#endif
+#define MOMENTS(x, D) row_moments(x, D, group_part)
 #define EACH(j, D) for (int j = FIRST; j < (D); j += STEP)
 
-/* On CPUs four sums at a time, or each addition would wait for the one before. */
-static inline cg_lanes row_sum(__global const float *x, int D)
+static inline float2 row_moments(__global const float *x, int D, __local float *group_part)
 {
-	cg_lanes sum = 0;
-	int j = FIRST;
+	float sum = 0, squares = 0, mean;
 
-#if CG_CPU
-	vfloat a = 0, b = 0, c = 0;
-
-	for (; j + 4 * CG_VW <= D; j += 4 * CG_VW) {
-		UNROLL for (int k = 0; k < 4; k++)
-			CG_READS(x + j + k * CG_VW);
-		sum += VLOAD(0, x + j);
-		a += VLOAD(1, x + j);
-		b += VLOAD(2, x + j);
-		c += VLOAD(3, x + j);
-	}
-	sum = (sum + a) + (b + c);
-#endif
-	for (; j < D; j += STEP)
-		sum += cg_load(x + j, D - j);
-	return sum;
+	EACH(j, D)
+		sum += x[j];
+	mean = TOTAL(sum) / D;
+	EACH(j, D)
+		squares += (x[j] - mean) * (x[j] - mean);
+	return (float2)(mean, TOTAL(squares));
 }
-
-static inline cg_lanes row_squares(__global const float *x, float mean, int D)
-{
-	cg_lanes sum = 0;
-	int j = FIRST;
-
-#if CG_CPU
-	vfloat other = 0;
-
-	for (; j + 2 * CG_VW <= D; j += 2 * CG_VW) {
-		const vfloat d0 = VLOAD(0, x + j) - mean, d1 = VLOAD(1, x + j) - mean;
-
-		sum += d0 * d0;
-		other += d1 * d1;
-	}
-	sum += other;
 #endif
-	for (; j < D; j += STEP) {
-		const cg_lanes d = cg_keep(cg_load(x + j, D - j) - mean, D - j);
-
-		sum += d * d;
-	}
-	return sum;
-}
 
 SHAPE __kernel void layer_norm(__global const float *x, __global const float *gamma,
 	__global const float *beta, __global float *y, __global float *stats, int rows, int D,
 	float eps)
 {
 	PART
+#if CG_CPU
+	const int far = cg_is_far(y, (size_t)rows * D, D);
+#endif
+
 	EACH_ROW(r, rows) {
 		__global const float *xr = x + (size_t)r * D;
 		__global float *yr = y + (size_t)r * D;
-		const float mean = TOTAL(row_sum(xr, D)) / D;
-		const float rstd = 1 / sqrt(TOTAL(row_squares(xr, mean, D)) / D + eps);
-
+		const float2 m = MOMENTS(xr, D);
+		const float mean = m.x, rstd = 1 / sqrt(m.y / D + eps);
 		int j = FIRST;
 
 #if CG_CPU
 		for (; j + CG_LANES <= D; j += CG_LANES) {
 			const vfloat xhat = (VLOAD(0, xr + j) - mean) * rstd;
-
 			const vfloat scaled = xhat * VLOAD(0, gamma + j);
 
-			CG_WRITES(yr + j);
-			VSTORE(scaled + VLOAD(0, beta + j), 0, yr + j);
+			cg_put(scaled + VLOAD(0, beta + j), yr + j, CG_VW, far);
 		}
 #endif
 		for (; j < D; j += STEP) {
@@ -142,7 +149,7 @@ static inline float2 row_means(__global const float *dy, __global const float *x
 /* dx of `count` rows from x on, and what they add to dgamma and dbeta; wide columns are in those. */
 static inline void rows_grad(__global const float *dy, __global const float *x,
 	__global const float *stats, __global const float *gamma, __global float *dx,
-	__global float *dgamma, __global float *dbeta, int count, int D)
+	__global float *dgamma, __global float *dbeta, int count, int D, int far)
 {
 	float a[ROWS], b[ROWS], mean[ROWS], rstd[ROWS];
 
@@ -165,7 +172,7 @@ static inline void rows_grad(__global const float *dy, __global const float *x,
 			const vfloat g = d * weight; /* rounded, as in the mean */
 			const vfloat xhat = (cg_load(x + at, D - j) - mean[i]) * rstd[i];
 
-			cg_store((g - a[i] - xhat * b[i]) * rstd[i], dx + at, D - j);
+			cg_put((g - a[i] - xhat * b[i]) * rstd[i], dx + at, D - j, far);
 			sum_g += d * xhat;
 			sum_b += d;
 		}
@@ -180,6 +187,7 @@ CG_SINGLE __kernel void layer_norm_grad(__global const float *dy, __global const
 {
 	const int per = (rows + (int)get_global_size(0) - 1) / (int)get_global_size(0);
 	const int end = min(rows, ((int)get_global_id(0) + 1) * per);
+	const int far = cg_is_far(dx, (size_t)rows * D, D);
 	__global float *dgamma = part + (size_t)get_global_id(0) * 2 * wide, *dbeta = dgamma + wide;
 	int r = (int)get_global_id(0) * per;
 
@@ -187,10 +195,10 @@ CG_SINGLE __kernel void layer_norm_grad(__global const float *dy, __global const
 		VSTORE((vfloat)0, 0, dgamma + j);
 	for (; r + ROWS <= end; r += ROWS)
 		rows_grad(dy + (size_t)r * D, x + (size_t)r * D, stats + 2 * r, gamma,
-			dx + (size_t)r * D, dgamma, dbeta, ROWS, D);
+			dx + (size_t)r * D, dgamma, dbeta, ROWS, D, far);
 	for (; r < end; r++)
 		rows_grad(dy + (size_t)r * D, x + (size_t)r * D, stats + 2 * r, gamma,
-			dx + (size_t)r * D, dgamma, dbeta, 1, D);
+			dx + (size_t)r * D, dgamma, dbeta, 1, D, far);
 }
 
 #else

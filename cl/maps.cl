@@ -8,8 +8,7 @@
 		typedef vfloat T; \
 		T R; \
 		__VA_ARGS__ \
-		CG_WRITES((out) + i); \
-		VSTORE(R, 0, (out) + i); \
+		cg_put(R, (out) + i, CG_VW, cg_is_far(out, all, 16)); \
 	}
 #define CG_SCALAR_STEP(out, ...) \
 	{ \
@@ -21,7 +20,7 @@
 #if CG_CPU
 #define CG_LOOP(n, VECTOR, SCALAR) \
 	int i = (int)get_global_id(0) * CG_PIECE(n); \
-	const int end = min((int)(n), i + CG_PIECE(n)); \
+	const int all = n, end = min(all, i + CG_PIECE(n)); \
 	for (; i + CG_VW <= end; i += CG_VW) \
 		VECTOR \
 	for (; i < end; i++) \
@@ -47,8 +46,7 @@
 		STORE(S, z) \
 	}
 #define CG_VECTOR_STORE(v, p) \
-	CG_WRITES((p) + i); \
-	VSTORE(v, 0, (p) + i);
+	cg_put(v, (p) + i, CG_VW, cg_is_far(p, all, 16));
 #define CG_SCALAR_STORE(v, p) (p)[i] = v;
 #define CG_MAP1_TWO(y, z, n, x, ...) \
 	CG_LOOP(n, { typedef vfloat T; T X = VLOAD(0, (x) + i); CG_READS((x) + i); \

@@ -179,6 +179,7 @@ CG_SINGLE __kernel void max_pool_grad_cells(__global const float *dy,
 	__global const INDEX *index, __global const float *pooled, __global float *dx, GEOMETRY)
 {
 	const struct geometry g = GATHER_GEOMETRY;
+	const int far = cg_is_far(dx, (size_t)B * H * W * C, C);
 
 	FOR_PIXELS(b, p, q, P, Q) {
 		const int h0 = p * stride_h, h1 = p < P - 1 ? h0 + stride_h : H;
@@ -196,8 +197,7 @@ CG_SINGLE __kernel void max_pool_grad_cells(__global const float *dy,
 					__global float *at = dx + to + (r * W + s) * C + c;
 					const int k = r < R && s < S ? r * S + s : -1;
 
-					CG_WRITES(at);
-					cg_store(select((vfloat)0, d, chosen == k), at, n);
+					cg_put(select((vfloat)0, d, chosen == k), at, n, far);
 				}
 		}
 	}

@@ -2,6 +2,7 @@
 #include "optest.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tap.h"
@@ -176,6 +177,79 @@ static void test_max_pool(cg_ctx *ctx)
 	ok(isinf(y) && y < 0 && dx[0] == 1, "max_pool: minus infinity is a value");
 }
 
+/* ---- results past the caches ---------------------------------------------------------------- */
+
+enum { SIDE = 4, WIDE = 48, FAR_COUNT = 2 * SIDE * SIDE * WIDE };
+
+/* y = gelu(layer norm(x)), and the gradient of x behind that, a batch norm, a relu and a pool. */
+static cg_plan *plan_chain(cg_graph *g, cg_array *const a[4], cg_tensor *out[2])
+{
+	cg_tensor *x = cg_use(g, a[0]), *w = cg_use(g, a[1]), *y;
+
+	cg_want_grad(x);
+	out[0] = cg_gelu(cg_layer_norm(x, w, w, 1e-6f));
+	y = cg_relu(cg_batch_norm(out[0], w, w, a[2], a[3], 1e-3f, .9f, false));
+	y = cg_max_pool(y, &(cg_pool_config){ .window_h = 2, .window_w = 2 });
+	cg_backward(cg_sum(cg_mul(y, y)), NULL);
+	out[1] = cg_grad(x);
+	return cg_plan_new(g, out, 2);
+}
+
+static bool run_chain(cg_ctx *ctx, float y[FAR_COUNT], float dx[FAR_COUNT])
+{
+	float values[FAR_COUNT], ones[WIDE];
+	struct optest_rng rng = { 5 };
+	cg_graph *g = cg_graph_new(ctx, CG_TRAIN);
+	cg_array *a[4];
+	cg_tensor *out[2];
+	cg_plan *p;
+	bool good;
+
+	for (int i = 0; i < FAR_COUNT; i++)
+		values[i] = (float)optest_normal(&rng);
+	for (int i = 0; i < WIDE; i++)
+		ones[i] = 1;
+	for (int i = 0; i < 4; i++)
+		a[i] = i ? ARRAY(ctx, ones, WIDE) : ARRAY(ctx, values, 2, SIDE, SIDE, WIDE);
+	p = plan_chain(g, a, out);
+	good = cg_plan_run(p) == CG_OK &&
+		cg_plan_read(p, out[0], y, FAR_COUNT * sizeof(*y)) == CG_OK &&
+		cg_plan_read(p, out[1], dx, FAR_COUNT * sizeof(*dx)) == CG_OK;
+	cg_plan_free(p);
+	cg_graph_free(g);
+	for (int i = 0; i < 4; i++)
+		cg_array_free(a[i]);
+	return good;
+}
+
+/* Each operation by itself, in a context of its own. */
+static bool every_result(const char *build, float y[FAR_COUNT], float dx[FAR_COUNT])
+{
+	cg_ctx *ctx;
+	bool good;
+
+	setenv("CG_BUILD", build, 1);
+	setenv("CG_FUSE", "-all", 1);
+	good = cg_open(NULL, &ctx) == CG_OK && run_chain(ctx, y, dx);
+	cg_close(ctx);
+	unsetenv("CG_BUILD");
+	unsetenv("CG_FUSE");
+	return good;
+}
+
+static void test_far(void)
+{
+	static float y[2][FAR_COUNT], dx[2][FAR_COUNT];
+	const bool good = every_result("", y[0], dx[0]) && every_result("-DCG_FAR=1", y[1], dx[1]);
+	int changed = 0;
+
+	for (int i = 0; i < FAR_COUNT; i++)
+		changed += dx[0][i] != 0 && y[0][i] != 0;
+	ok(good && memcmp(y[0], y[1], sizeof(y[0])) == 0 && memcmp(dx[0], dx[1], sizeof(dx[0])) == 0,
+		"results written past the caches have the same bits");
+	ok(changed > FAR_COUNT / 2, "and %d of %d are not zero", changed, FAR_COUNT);
+}
+
 /* ---- misuse ------------------------------------------------------------------------------ */
 
 static void refused(cg_ctx *ctx, const cg_tensor *y, cg_status status, const char *what)
@@ -221,6 +295,7 @@ int main(void)
 	test_running(ctx);
 	test_variance(ctx);
 	test_max_pool(ctx);
+	test_far();
 	test_misuse(ctx);
 	ok(cg_error_status(ctx) == CG_OK, "no error is left: %s", cg_error(ctx));
 	cg_close(ctx);
