@@ -181,7 +181,7 @@ static int64_t sample(int64_t k, int64_t n)
 }
 
 /* Minimal filtering's roundings (cl/winograd_cpu.cl): the transforms let them grow at the worst
- * place by 43 (3x3; 28: 5x5), for dw by 28 (45); a sum has 9 (25), for dw 16 (4) times fewer terms. At a corner
+ * place by 46 (3x3; 30: 5x5), for dw by 28 (45); a sum has 9 (25), for dw 16 (4) times fewer terms. At a corner
  * only some of the taps are inside, but the error is that of the whole tile. */
 static double growth(const struct trial *t, int64_t terms)
 {
@@ -193,7 +193,7 @@ static double growth(const struct trial *t, int64_t terms)
 		return 1;
 	if (part == PART_DW)
 		return p->R == 3 ? 28. / 4 : 45. / 2;
-	return (p->R == 3 ? 43. / 3 : 28. / 5) * (double)whole / (double)terms;
+	return (p->R == 3 ? 46. / 3 : 30. / 5) * (double)whole / (double)terms;
 }
 
 /* The error of a float32 sum in sequence is a random walk of roundings of partial sums, about

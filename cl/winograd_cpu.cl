@@ -1,6 +1,6 @@
 /*
  * Convolutions of stride 1 on CPU devices by Winograd's minimal filtering, F(m x m, r x r) with
- * m + r - 1 = SIDE, 6 or 7, of windows of 3x3 and 5x5 (-DWINDOW=3|5 -DSIDE=6|7). For SIDE 6:
+ * m + r - 1 = SIDE, 6, 7 or 8, of windows of 3x3 and 5x5 (-DWINDOW=3|5 -DSIDE=6|7|8). For SIDE 6:
  *
  *	u[36] = G w G'			winograd_filter, once for all tiles
  *	v[36] = B' x B			a tile of 6x6 of x, its neighbours m pixels over
@@ -10,10 +10,10 @@
  * winograd_panels_cpu.cl: the same for few tiles; winograd_dw_cpu.cl: the gradient of w;
  * winograd_points_cpu.cl: G, B and A (Lavin and Gray, 2015).
  *
- * A result takes SIDE²/m² products where the sum over the window takes r²: of 9, 2.25 or 1.96, of
- * 25, 9 or 5.44. The price is rounding: the transforms multiply the variance of the rounding errors,
- * at the worst position of a tile, by 31 squared (3x3, SIDE 7: 43; 5x5: 20, 28; compared with a
- * plain sum of as many terms).
+ * A result takes SIDE²/m² products where the sum over the window takes r²: of 9, 2.25, 1.96 or 1.78, of
+ * 25, 9, 5.44 or 4. The price is rounding: the transforms multiply the variance of the rounding errors,
+ * at the worst position of a tile, by 31 squared (3x3, SIDE 7: 43, 8: 46; 5x5: 20, 28, 30; compared
+ * with a plain sum of as many terms).
  *
  * The tiles of an item stay in its local memory, which on a CPU is the thread's own cache.
  */

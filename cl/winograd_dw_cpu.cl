@@ -6,8 +6,8 @@
  *	o[POINTS] = sum v' d	over all tiles: POINTS products [C, tiles] x [tiles, M]
  *	dw    = A' o A		winograd_dw_join
  *
- * Here the transforms let rounding errors grow by 24 (3x3; SIDE 7: 28; 5x5: 45, 43) at the worst
- * tap.
+ * Here the transforms let rounding errors grow by 24 (3x3; SIDE 7: 28, 8: 26; 5x5: 45, 43, 36) at
+ * the worst tap.
  */
 
 /* d[i·step + c] = (G dy G')[i] of the tile at p, n columns; zero behind them and outside. */

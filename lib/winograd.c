@@ -25,15 +25,21 @@ static struct size size_by(const struct cg__winograd *f, int64_t side)
 	return (struct size){ side, side * side, out, up(f->P, out), up(f->Q, out) };
 }
 
-/* The larger tiles take less work a result, but stand further over the edges of small images. */
+static int64_t products_of(struct size s)
+{
+	return s.down * s.across * s.points;
+}
+
+/* Larger tiles take less work a result, but stand further over the edges of small images, and the largest, whose
+ * transforms do not find room in the registers, must save a quarter. */
 static struct size size_of(const struct cg__winograd *f)
 {
-	const struct size six = size_by(f, 6), seven = size_by(f, 7);
+	const struct size seven = size_by(f, 7), eight = size_by(f, 8);
+	struct size best = size_by(f, 6);
 
-	const int64_t work7 = seven.down * seven.across * seven.points;
-	const int64_t work6 = six.down * six.across * six.points;
-
-	return work7 * 8 <= work6 * 7 ? seven : six;
+	if (products_of(seven) * 8 <= products_of(best) * 7)
+		best = seven;
+	return products_of(eight) * 4 <= products_of(best) * 3 ? eight : best;
 }
 
 /* How the work is cut: tiles of the image, so many a work-item, whose transforms fit its memory. */
@@ -309,7 +315,8 @@ cg_status cg__winograd(struct cg__emit *e, const struct cg__winograd *f)
 
 /* ---- gradient of the weights ------------------------------------------------------------- */
 
-enum { CHANNELS = 64, ITEMS_A_UNIT = 2 };
+/* PART_LEAST: points of a part's tiles that repay it, where units would else have nothing to do. */
+enum { CHANNELS = 64, ITEMS_A_UNIT = 2, PART_LEAST = 1024 };
 
 /* Blocks of cb channels (cr rows of whole tiles) by panels of M by parts of the tiles, `per` of
  * them, `block` at a time. Each part more is another o to write and to add up. */
@@ -331,7 +338,7 @@ static struct cg__tile tile_of_dw(const struct cg__emit *e, int64_t M)
 
 static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd *f)
 {
-	const int64_t lanes = cg__vector_width(e);
+	const int64_t lanes = cg__vector_width(e), units = cg__compute_units(e);
 	const int64_t room = cg__emit_ctx(e)->info.local_bytes;
 	struct cut_dw k = { .t = tile_of_dw(e, f->M), .s = size_of(f) };
 	int64_t row, parts, least;
@@ -342,8 +349,9 @@ static struct cut_dw cut_dw(const struct cg__emit *e, const struct cg__winograd 
 	k.cr = up(k.cb, k.t.rows) * k.t.rows;
 	k.blocks = up(f->C, k.cb);
 	k.ldv = up(k.cr, lanes) * lanes;
-	parts = up(ITEMS_A_UNIT * cg__compute_units(e), k.blocks * k.panels);
-	k.per = up(k.tiles, between(1, k.tiles / 64, parts));
+	parts = up(ITEMS_A_UNIT * units, k.blocks * k.panels);
+	least = between(1, k.tiles * k.s.points / PART_LEAST, up(units, k.blocks * k.panels));
+	k.per = up(k.tiles, between(least, k.tiles / 64, parts));
 	k.parts = up(k.tiles, k.per);
 	/* beside v and d, o should find room in the cache */
 	row = k.s.points * (k.ldv + k.t.cols) * 4;

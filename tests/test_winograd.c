@@ -5,7 +5,7 @@
  * style these are plain convolutions again.
  *
  * The bounds are those of plain sums, c sqrt(K) u mag: the transforms let rounding errors grow by
- * 43 at most (3x3; 28: 5x5; dw: 28 and 45), to about 45 u mag for random signs, against the
+ * 46 at most (3x3; 30: 5x5; dw: 28 and 45), to about 48 u mag for random signs, against the
  * 12 sqrt(K) that is allowed. So K >= 9·8 in each case (25·5), the terms that the sum would have; and c is 12
  * where there is padding, because at a corner a window has 4 of its 9 taps inside, but the tile's
  * error.
@@ -74,12 +74,19 @@ static const struct op_case cases[] = {
 	{ "winograd 3x3, tiles of 5x5", CASE(3, CONFIG(PAD(1)), 7, 5, 5, 17, 35) },
 	{ "winograd 3x3, tiles of 5x5, pads 2,0,1,0",
 		CASE(3, CONFIG(.pad_top = 2, .pad_bottom = 1), 2, 9, 12, 40, 9) },
+	{ "winograd 3x3, tiles of 6x6", CASE(3, CONFIG(PAD(1)), 7, 6, 6, 17, 35) },
+	{ "winograd 3x3, tiles of 6x6, many", CASE(3, CONFIG(PAD(1)), 5, 17, 18, 9, 66) },
+	{ "winograd 3x3, tiles of 6x6, pads 2,0,1,0",
+		CASE(3, CONFIG(.pad_top = 2, .pad_bottom = 1), 2, 5, 14, 40, 9) },
 	{ "winograd 5x5, one tile", CASE(5, CONFIG(0), 1, 6, 6, 3, 8) },
 	{ "winograd 5x5, pad 2, 1 x 5x7", CASE(5, CONFIG(PAD(2)), 1, 5, 7, 17, 33) },
 	{ "winograd 5x5, pads 4,0,3,1",
 		CASE(5, CONFIG(.pad_top = 4, .pad_bottom = 3, .pad_right = 1), 2, 5, 8, 9, 65) },
 	{ "winograd 5x5, pad 2, many tiles", CASE(5, CONFIG(PAD(2)), 2, 21, 23, 5, 6) },
 	{ "winograd 5x5, tiles of 3x3", CASE(5, CONFIG(PAD(2)), 3, 9, 9, 20, 18) },
+	{ "winograd 5x5, tiles of 4x4", CASE(5, CONFIG(PAD(2)), 3, 11, 11, 20, 18) },
+	{ "winograd 5x5, tiles of 4x4, one-sided pads",
+		CASE(5, CONFIG(.pad_top = 3, .pad_right = 4), 2, 12, 7, 6, 35) },
 	{ "winograd 3x3 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(1)),
 		.in = { IN(2, 5, 6, 17), IN(3, 3, 17, 70), IN(70) }, .K = 630, .c = 9 },
 	{ "winograd 5x5 with bias and relu", conv2d_bias_relu, ref_bias_relu, CONFIG(PAD(2)),
