@@ -20,6 +20,7 @@ lib/graph
 lib/choice
 lib/gemm
 lib/winograd
+lib/op/batch_norm
 lib/op/*
 lib/params
 lib/autodiff
