@@ -49,7 +49,7 @@ __kernel CG_SINGLE void bias(__global const float *x, __global const float *b, _
 		__global const float *xr = x + (size_t)r * n;
 		__global float *yr = y + (size_t)r * n;
 
-		CG_MAP2(yr, n, xr, b, R = X + Y;)
+		CG_MAP2_ROW(yr, n, rows, xr, b, R = X + Y;)
 	}
 }
 

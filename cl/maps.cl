@@ -1,7 +1,7 @@
 /*
  * Elementwise maps. CG_MAP1(y, n, x, BODY) runs BODY for all n elements with X = x[i] and expects the result in R;
- * CG_MAP2 has X and Y of two inputs. On CPUs BODY sees whole vectors first and single floats for the tail: T is the
- * type, so BODY uses only what OpenCL defines for both.
+ * CG_MAP2 has X and Y of two inputs, CG_MAP2_ROW is for one of `rows` such rows. On CPUs BODY sees whole vectors first and
+ * single floats for the tail: T is the type, so BODY uses only what OpenCL defines for both.
  */
 #define CG_VECTOR_STEP(out, ...) \
 	{ \
@@ -18,23 +18,25 @@
 		(out)[i] = R; \
 	}
 #if CG_CPU
-#define CG_LOOP(n, VECTOR, SCALAR) \
+#define CG_LOOP(n, rows, VECTOR, SCALAR) \
+	const size_t all = (size_t)(n) * (rows); \
 	int i = (int)get_global_id(0) * CG_PIECE(n); \
-	const int all = n, end = min(all, i + CG_PIECE(n)); \
+	const int end = min((int)(n), i + CG_PIECE(n)); \
 	for (; i + CG_VW <= end; i += CG_VW) \
 		VECTOR \
 	for (; i < end; i++) \
 		SCALAR
 #else
-#define CG_LOOP(n, VECTOR, SCALAR) \
+#define CG_LOOP(n, rows, VECTOR, SCALAR) \
 	for (int i = (int)get_global_id(0); i < (int)(n); i += (int)get_global_size(0)) \
 		SCALAR
 #endif
 #define CG_MAP1(y, n, x, ...) \
-	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x) + i); CG_READS((x) + i); __VA_ARGS__), \
+	CG_LOOP(n, 1, CG_VECTOR_STEP(y, T X = VLOAD(0, (x) + i); CG_READS((x) + i); __VA_ARGS__), \
 		CG_SCALAR_STEP(y, T X = (x)[i]; __VA_ARGS__))
-#define CG_MAP2(y, n, x0, x1, ...) \
-	CG_LOOP(n, CG_VECTOR_STEP(y, T X = VLOAD(0, (x0) + i); T Y = VLOAD(0, (x1) + i); CG_READS((x0) + i); \
+#define CG_MAP2(y, n, x0, x1, ...) CG_MAP2_ROW(y, n, 1, x0, x1, __VA_ARGS__)
+#define CG_MAP2_ROW(y, n, rows, x0, x1, ...) \
+	CG_LOOP(n, rows, CG_VECTOR_STEP(y, T X = VLOAD(0, (x0) + i); T Y = VLOAD(0, (x1) + i); CG_READS((x0) + i); \
 			CG_READS((x1) + i); __VA_ARGS__), \
 		CG_SCALAR_STEP(y, T X = (x0)[i]; T Y = (x1)[i]; __VA_ARGS__))
 /* Two results, R and S. */
@@ -49,7 +51,7 @@
 	cg_put(v, (p) + i, CG_VW, cg_is_far(p, all, 16));
 #define CG_SCALAR_STORE(v, p) (p)[i] = v;
 #define CG_MAP1_TWO(y, z, n, x, ...) \
-	CG_LOOP(n, { typedef vfloat T; T X = VLOAD(0, (x) + i); CG_READS((x) + i); \
+	CG_LOOP(n, 1, { typedef vfloat T; T X = VLOAD(0, (x) + i); CG_READS((x) + i); \
 			CG_TWO_RESULTS(y, z, CG_VECTOR_STORE, __VA_ARGS__) }, \
 		{ typedef float T; T X = (x)[i]; CG_TWO_RESULTS(y, z, CG_SCALAR_STORE, __VA_ARGS__) })
 

@@ -181,13 +181,13 @@ static void test_max_pool(cg_ctx *ctx)
 
 enum { SIDE = 4, WIDE = 48, FAR_COUNT = 2 * SIDE * SIDE * WIDE };
 
-/* y = gelu(layer norm(x)), and the gradient of x behind that, a batch norm, a relu and a pool. */
+/* y = gelu(layer norm(x) + w), and the gradient of x behind that, a batch norm, a relu and a pool. */
 static cg_plan *plan_chain(cg_graph *g, cg_array *const a[4], cg_tensor *out[2])
 {
 	cg_tensor *x = cg_use(g, a[0]), *w = cg_use(g, a[1]), *y;
 
 	cg_want_grad(x);
-	out[0] = cg_gelu(cg_layer_norm(x, w, w, 1e-6f));
+	out[0] = cg_gelu(cg_bias(cg_layer_norm(x, w, w, 1e-6f), w));
 	y = cg_relu(cg_batch_norm(out[0], w, w, a[2], a[3], 1e-3f, .9f, false));
 	y = cg_max_pool(y, &(cg_pool_config){ .window_h = 2, .window_w = 2 });
 	cg_backward(cg_sum(cg_mul(y, y)), NULL);
