@@ -15,6 +15,47 @@ __kernel CG_SINGLE void gather_grads(__global const float *g, __global float *g_
 	}
 }
 
+/* part[t] = sum of g^2 over chunks t, t + parts, ... */
+__kernel
+#if CG_CPU
+CG_SINGLE
+#else
+__attribute__((reqd_work_group_size(CG_GROUP, 1, 1)))
+#endif
+void chunk_squares(__global const int4 *chunk, __global const float *g, __global float *part, int chunks, int parts)
+{
+#if !CG_CPU
+	__local float shared[CG_GROUP];
+#endif
+
+	CG_TASK(t, parts) {
+		cg_lanes s = 0;
+
+		for (int k = t; k < chunks; k += parts) {
+			const int4 c = chunk[2 * k];
+			__global const float *p = g + c.y;
+#if CG_CPU
+			for (int i = 0; i < c.z; i += CG_VW) {
+				const vfloat a = cg_load(p + i, c.z - i);
+
+				CG_READS(p + i);
+				s += a * a;
+			}
+#else
+			for (int i = (int)get_local_id(0); i < c.z; i += CG_GROUP)
+				s += p[i] * p[i];
+#endif
+		}
+#if CG_CPU
+		part[t] = cg_lane_sum(s);
+#else
+		s = cg_group_sum(shared, s);
+		if (get_local_id(0) == 0)
+			part[t] = s;
+#endif
+	}
+}
+
 /* norm[0] = |g| before clipping, the root of all of part and squares; norm[1] = factor for g, or 0 where the norm is not
  * finite; norm[2] counts the updates that were left out for that */
 __kernel CG_SINGLE void clip_factor(__global const float *part, __global const float *squares, __global const float *h,

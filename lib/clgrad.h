@@ -506,12 +506,13 @@ typedef struct cg_optim_config {
 	bool no_norm;		/* and clip_norm 0: |g| is not computed, and no update left out where it is not finite */
 	float ema;		/* decay of the average of the weights; 0: off */
 	int accumulate;		/* add the gradients of this many runs before an update; 0 and 1: each run updates */
-	bool keep_grads;	/* all gradients are written, for cg_params_read_grad (cg_optim_update) */
+	bool keep_grads;	/* gradients stay in a buffer of their own, for cg_params_read_grad (cg_optim_update) */
 } cg_optim_config;
 
 cg_optim *cg_optim_new(cg_params *p, const cg_optim_config *config);
 void cg_optim_free(cg_optim *o);
 /* Adds the update to a graph, one for each optimiser, after cg_backward. A step whose gradient norm is not finite changes nothing.
+ * Unless keep_grads, gradients share the memory of the graph's other tensors, and are gone when the update has used them.
  * On CPUs large weights of products of few rows, G = X' D, are updated as G is made, which is then never written; its
  * share in |g|^2 is the sum of all elements of (X X') * (D D'). Not with keep_grads, accumulate, or CG_FUSE=-matmul-update. */
 cg_status cg_optim_update(cg_optim *o, cg_graph *g);

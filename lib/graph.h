@@ -14,6 +14,7 @@ struct cg_graph {
 	int effects, effects_size;
 	cg_array *rng;		/* int32 [4] */
 	cg_params *params;	/* whose gradients cg_backward made */
+	bool grads_in_arena;	/* these live in the plan's arena, until its end, not in the gradient buffer */
 	bool backward, planned;
 };
 

@@ -52,6 +52,8 @@ struct cg_op {
 	 * before. Return true if y's emit will write it too, as y->aux[0], and what t->aux[0] was as y->aux[1]; what that
 	 * needs of t goes to y's attr and sources. NULL: never. */
 	bool (*adopt)(cg_tensor *y, const cg_tensor *t);
+	/* Called once when the plan has its memory: for tables of places in it (cg__grad_place). */
+	cg_status (*place)(const cg_plan *p, const cg_tensor *y);
 	/* What others may know of attr, closed by a row without a name; NULL: nothing. */
 	const struct cg__attr_entry *attrs;
 };
@@ -130,12 +132,12 @@ cg_tensor *cg__copy(cg_tensor *x);
 
 /* ---- launches -------------------------------------------------------------------------------- */
 
-enum cg__arg_kind { CG__IN, CG__OUT, CG__UPDATE, CG__INT, CG__FLOAT, CG__LOCAL };
+enum cg__arg_kind { CG__IN, CG__OUT, CG__UPDATE, CG__INT, CG__FLOAT, CG__LOCAL, CG__ARENA };
 
 struct cg__arg {
 	enum cg__arg_kind kind;
 	const cg_tensor *t;	/* IN, OUT, UPDATE; NULL passes a null buffer */
-	int32_t i;		/* INT; LOCAL: bytes */
+	int32_t i;		/* INT; LOCAL: bytes; ARENA: numbers read */
 	float f;
 };
 #define IN(x) ((struct cg__arg){.kind = CG__IN, .t = (x)})
@@ -143,6 +145,7 @@ struct cg__arg {
 #define UPDATE(x) ((struct cg__arg){.kind = CG__UPDATE, .t = (x)})	/* read and written */
 #define INT(v) ((struct cg__arg){.kind = CG__INT, .i = (int32_t)(v)})
 #define FLT(v) ((struct cg__arg){.kind = CG__FLOAT, .f = (float)(v)})
+#define ARENA(count) ((struct cg__arg){.kind = CG__ARENA, .i = (int32_t)(count)})	/* all of it: op->place knows places */
 #define LOCALMEM(bytes) ((struct cg__arg){.kind = CG__LOCAL, .i = (int32_t)(bytes)})
 
 struct cg__range {

@@ -16,6 +16,7 @@ struct cg_optim {
 	cg_array *squares; /* parts of |g|^2 of gradients that are never written; NULL: none */
 	int64_t *place; /* [params->count] in m and v; -1: frozen, has none */
 	int chunk_count;
+	int64_t written; /* numbers in them: gradients that are written */
 	cg_plan *swap; /* made on first use */
 	cg_graph *swap_graph;
 };

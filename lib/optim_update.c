@@ -1,17 +1,18 @@
 /*
- * The update as nodes of a graph, behind those of the backward pass: gradients of several runs are added up, the norm
- * of all is made, large weights of products of few rows are updated where their gradient is made (CG_FUSE's
+ * The update as nodes of a graph, behind those of the backward pass, which leave gradients in the arena or, if they are to
+ * be kept, in a buffer: gradients of several runs are added up, the norm of all is made, large weights of products of few rows are updated where their gradient is made (CG_FUSE's
  * matmul-update), all others in one launch.
  */
 #include "optim.h"
 
 #include "fuse.h"
 #include "gemm.h"
+#include "plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 16384, ROW = 8 };
+enum { CHUNK = 16384, ROW = 8, NORM_PARTS = 512 };
 /* A gradient that is never written: a product of at most so many rows, KU of gemm_update_cpu.cl, for which its share of
  * the norm is quickly had, of at least so many numbers. */
 enum { UPDATE_ROWS = 64, UPDATE_LEAST = 1 << 18 };
@@ -60,26 +61,30 @@ static const struct cg_op squares_op = {
 	.name = "grad_squares", .flags = CG__EFFECT, .emit = emit_squares
 };
 
-enum { NORM_G, NORM_H, NORM_OUT, NORM_SQUARES };
+enum { NORM_CHUNKS, NORM_G, NORM_H, NORM_OUT, NORM_SQUARES };
 
-static int64_t norm_chunks(int64_t n)
+/* All gradients that are written: the sum of several runs, or the plan's, in the buffer or the arena. */
+static struct cg__arg gradients(const cg_tensor *y, const cg_tensor *g)
 {
-	return n / 16384 < 1 ? 1 : n / 16384 > 512 ? 512 : n / 16384;
+	const struct attr *a = cg__attr(y);
+
+	return y->graph->grads_in_arena ? ARENA(a->o->written) : IN(g);
 }
 
 static cg_status emit_norm(struct cg__emit *e, const cg_tensor *y)
 {
 	const struct attr *a = cg__attr(y);
-	const cg_tensor *g = y->src[NORM_G], *squares = a->o->squares ? y->src[NORM_SQUARES] : NULL;
-	const int64_t n = cg__count(g), chunks = a->o->chunk_count > 0 ? norm_chunks(n) : 0;
-	const cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks);
+	const cg_tensor *squares = a->o->squares ? y->src[NORM_SQUARES] : NULL;
+	const int64_t chunks = a->o->chunk_count, parts = chunks < NORM_PARTS ? chunks : NORM_PARTS;
+	const cg_tensor *part = cg__temp(e, CG_FLOAT32, parts);
 
-	if (chunks > 0)
-		TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX),
-			IN(g), OUT(part), INT(n), INT(chunks), INT(1)));
+	if (parts > 0)
+		TRY(CG__LAUNCH(e, "optim", NULL, "chunk_squares",
+			cg__range_tasks(e, parts, INT32_MAX), IN(y->src[NORM_CHUNKS]),
+			gradients(y, y->src[NORM_G]), OUT(part), INT(chunks), INT(parts)));
 	return CG__LAUNCH(e, "optim", NULL, "clip_factor", cg__range_1d(1, 1),
-		IN(chunks > 0 ? part : NULL), IN(squares), IN(y->src[NORM_H]),
-		UPDATE(y->src[NORM_OUT]), INT(chunks), INT(squares ? cg__count(squares) : 0));
+		IN(parts > 0 ? part : NULL), IN(squares), IN(y->src[NORM_H]),
+		UPDATE(y->src[NORM_OUT]), INT(parts), INT(squares ? cg__count(squares) : 0));
 }
 
 static const struct cg_op norm_op = { .name = "grad_norm", .flags = CG__EFFECT, .emit = emit_norm };
@@ -193,66 +198,67 @@ static cg_status emit_update(struct cg__emit *e, const cg_tensor *y)
 
 	return CG__LAUNCH(e, "optim", NULL, sgd ? "sgd" : "adam",
 		cg__range_tasks(e, a->o->chunk_count, 256), IN(y->src[SRC_CHUNKS]),
-		UPDATE(y->src[SRC_W]), IN(y->src[SRC_G]), UPDATE(y->src[SRC_M]),
+		UPDATE(y->src[SRC_W]), gradients(y, y->src[SRC_G]), UPDATE(y->src[SRC_M]),
 		UPDATE(y->src[SRC_V]), UPDATE(y->src[SRC_E]), IN(y->src[SRC_H]),
 		IN(y->src[SRC_NORM]), INT(a->o->chunk_count),
 		INT(sgd ? c->nesterov : c->kind == CG_ADAMW));
 }
 
-static const struct cg_op update_op = {
-	.name = "update", .flags = CG__EFFECT, .emit = emit_update
-};
-
-static int count_chunks(const cg_params *p)
+/* A gradient's chunks from `row` on, to where the next are; without rows only how many. */
+static int64_t fill_rows(const cg_optim *o, const cg_array *a, int64_t place, int32_t *row)
 {
-	int n = 0;
+	const int64_t n = (a->count + CHUNK - 1) / CHUNK, moment = place_of(o, a);
 
-	for (int i = 0; i < p->count; i++)
-		if (p->array[i]->grad_offset >= 0)
-			n += (int)((p->array[i]->count + CHUNK - 1) / CHUNK);
+	for (int64_t i = 0; row && i < n; i++, row += ROW) {
+		const int64_t from = i * CHUNK, left = a->count - from;
+
+		row[0] = (int32_t)(a->offset + from);
+		row[1] = (int32_t)(place + from);
+		row[2] = (int32_t)(left < CHUNK ? left : CHUNK);
+		row[3] = !(a->flags & CG_PARAM_NO_DECAY);
+		memcpy(&row[4], &a->rate, sizeof(a->rate));
+		row[5] = (int32_t)(moment + from);
+	}
 	return n;
 }
 
 /* Parameters without a gradient (frozen, or not part of this graph) have no chunk. */
-static void fill_chunks(const cg_optim *o, int32_t *row)
+static cg_status place_chunks(const cg_plan *p, const cg_tensor *y)
 {
-	const cg_params *p = o->params;
-
-	for (int i = 0; i < p->count; i++) {
-		const cg_array *a = p->array[i];
-
-		for (int64_t from = 0; a->grad_offset >= 0 && from < a->count;
-			from += CHUNK, row += ROW) {
-			int64_t left = a->count - from;
-
-			row[0] = (int32_t)(a->offset + from);
-			row[1] = (int32_t)(a->grad_offset + from);
-			row[2] = (int32_t)(left < CHUNK ? left : CHUNK);
-			row[3] = !(a->flags & CG_PARAM_NO_DECAY);
-			memcpy(&row[4], &a->rate, sizeof(a->rate));
-			row[5] = (int32_t)(o->place[i] + from);
-		}
-	}
-}
-
-static cg_status make_chunks(cg_optim *o)
-{
-	const cg_params *p = o->params;
-	int n = count_chunks(p);
-	int32_t *host;
+	const struct attr *a = cg__attr(y);
+	const cg_graph *g = y->graph;
+	int32_t *host = calloc((size_t)a->o->chunk_count + 1, ROW * sizeof(*host)), *row = host;
 	cg_status status;
 
-	o->chunk_count = n;
-	host = calloc((size_t)n + 1, ROW * sizeof(*host));
 	if (host == NULL)
-		return cg__fail(p->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
-	fill_chunks(o, host);
-	o->chunks = cg_array_new(
-		p->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n > 0 ? n : 1, ROW });
-	status = o->chunks ? cg_array_write(o->chunks, host, o->chunks->bytes)
-			   : cg_error_status(p->ctx);
+		return cg__fail(g->ctx, CG_ERR_HOST_MEMORY, "optim: out of host memory");
+	for (int i = 0; i < g->count; i++)
+		if (g->node[i]->grad_of)
+			row += ROW * fill_rows(a->o, g->node[i]->grad_of,
+				cg__grad_place(p, g->node[i]), row);
+	status = cg_array_write(a->o->chunks, host, a->o->chunks->bytes);
 	free(host);
 	return status;
+}
+
+static const struct cg_op update_op = {
+	.name = "update", .flags = CG__EFFECT, .emit = emit_update, .place = place_chunks
+};
+
+static cg_status make_chunks(cg_optim *o, const cg_graph *g)
+{
+	int64_t n = 0;
+
+	o->written = 0;
+	for (int i = 0; i < g->count; i++)
+		if (g->node[i]->grad_of) {
+			n += fill_rows(o, g->node[i]->grad_of, 0, NULL);
+			o->written += g->node[i]->grad_of->count;
+		}
+	o->chunk_count = (int)n;
+	o->chunks = cg_array_new(
+		g->ctx, "optim.chunks", CG_INT32, 2, (int64_t[]){ n > 0 ? n : 1, ROW });
+	return cg_error_status(g->ctx);
 }
 
 /* ---- together -------------------------------------------------------------------------------------- */
@@ -312,7 +318,8 @@ static cg_status add_norm(cg_optim *o, cg_graph *g, const struct state *s, cg_te
 		TRY(effect(&squares_op, CG__SRC(x, dy, squares), &at, sizeof(at)));
 		at.at += cg__rows(x);
 	}
-	return effect(&norm_op, CG__SRC(s->g, s->h, s->norm, squares), &a, sizeof(a));
+	return effect(&norm_op, CG__SRC(cg_use(g, o->chunks), s->g, s->h, s->norm, squares), &a,
+		sizeof(a));
 }
 
 static cg_status add_fused(cg_optim *o, const struct state *s, const cg_tensor *leaf)
@@ -329,23 +336,28 @@ static cg_status add_fused(cg_optim *o, const struct state *s, const cg_tensor *
 }
 
 /* A parameter that this graph trains has moments. */
-static cg_status check_trained(const cg_optim *o, int fused)
+static cg_status check_trained(const cg_optim *o, const cg_graph *g, int fused)
 {
-	const cg_params *p = o->params;
 	int n = fused;
 
-	for (int i = 0; i < p->count; i++) {
-		if (p->array[i]->grad_offset < 0)
-			continue;
-		n++;
-		if (o->place[i] < 0)
-			return cg__fail(p->ctx, CG_ERR_STATE,
-				"optim: %s was frozen when the optimiser was made",
-				p->array[i]->name);
+	for (int i = 0; i < g->count; i++) {
+		const cg_array *a = g->node[i]->grad_of;
+
+		n += a != NULL;
+		if (a && place_of(o, a) < 0)
+			return cg__fail(g->ctx, CG_ERR_STATE,
+				"optim: %s was frozen when the optimiser was made", a->name);
 	}
 	if (n == 0)
-		return cg__fail(p->ctx, CG_ERR_STATE, "optim: no parameter has a gradient");
+		return cg__fail(g->ctx, CG_ERR_STATE, "optim: no parameter has a gradient");
 	return CG_OK;
+}
+
+/* Gradients are made one after another while activations are needed no more: in the arena they take their place. With guards
+ * every tensor has a buffer for itself. */
+static bool may_use_arena(const cg_optim *o, const cg_graph *g)
+{
+	return !o->config.keep_grads && o->config.accumulate <= 1 && !g->ctx->env.guard_on;
 }
 
 static cg_status add_nodes(cg_optim *o, cg_graph *g, cg_tensor **leaf)
@@ -354,9 +366,11 @@ static cg_status add_nodes(cg_optim *o, cg_graph *g, cg_tensor **leaf)
 	const int fused = give_up_gradients(o, g, leaf);
 	struct state s;
 
-	TRY(check_trained(o, fused));
-	TRY(cg__params_alloc_grads(o->params));
-	TRY(make_chunks(o));
+	TRY(check_trained(o, g, fused));
+	TRY(cg__params_make_grads(o->params));
+	TRY(make_chunks(o, g));
+	g->grads_in_arena = may_use_arena(o, g);
+	o->params->grads_used_up |= g->grads_in_arena || fused > 0;
 	s = use_state(o, g);
 	TRY(gather(o, g, &s));
 	TRY(add_norm(o, g, &s, leaf, fused));

@@ -397,11 +397,10 @@ static int64_t room_of_grad(const cg_params *p, const cg_array *a)
 
 cg_status cg__params_grad_missing(cg_params *p, const cg_array *a)
 {
-	if (!a->grad_dropped)
+	if (!p->grads_used_up)
 		return cg__fail(p->ctx, CG_ERR_STATE, "%s: there is no gradient yet", a->name);
 	return cg__fail(p->ctx, CG_ERR_STATE,
-		"%s: its gradient is not written, as an optimiser uses it where it is made "
-		"(cg_optim_config.keep_grads)",
+		"%s: its gradient is gone, an optimiser has used it (cg_optim_config.keep_grads)",
 		a->name);
 }
 
@@ -427,20 +426,25 @@ bool cg__params_grad_drop(cg_params *p, cg_array *a)
 	return true;
 }
 
-cg_status cg__params_alloc_grads(cg_params *p)
+cg_status cg__params_make_grads(cg_params *p)
 {
 	int64_t n = 0;
 
-	if (p->grads && p->grads->mem)
+	if (p->grads)
 		return CG_OK;
 	for (int i = 0; i < p->count; i++)
 		if (p->array[i]->trainable && !p->array[i]->grad_dropped)
 			n += room_of_grad(p, p->array[i]);
 	if (n == 0)
 		n = 1;
-	if (p->grads == NULL)
-		p->grads = describe(p->ctx, "gradients", CG_FLOAT32, 1, &n);
-	return p->grads ? allocate(p->grads) : cg_error_status(p->ctx);
+	p->grads = describe(p->ctx, "gradients", CG_FLOAT32, 1, &n);
+	return p->grads ? CG_OK : cg_error_status(p->ctx);
+}
+
+cg_status cg__params_alloc_grads(cg_params *p)
+{
+	TRY(cg__params_make_grads(p));
+	return p->grads->mem ? CG_OK : allocate(p->grads);
 }
 
 cg_status cg_params_read_grad(cg_params *p, const cg_array *a, void *host, size_t bytes)

@@ -11,6 +11,7 @@ struct cg_params {
 	bool ready;		/* allocated */
 	int64_t grads_used;	/* elements given out by cg__params_grad_place */
 	cg_array *weights;	/* [n]: all of them, each aligned; gaps are 0 */
+	bool grads_used_up;	/* by an optimiser without keep_grads */
 	cg_array *grads;	/* [m]: the trainable ones in the order in which backward finishes them */
 };
 
@@ -20,7 +21,8 @@ void cg__params_grad_place(cg_params *p, cg_array *a);
 bool cg__params_grad_drop(cg_params *p, cg_array *a);
 /* Records and returns that there is no gradient of `a` to read or to write. */
 cg_status cg__params_grad_missing(cg_params *p, const cg_array *a);
-/* Allocates the gradient buffer if it is not there yet. */
+/* Makes the gradient buffer, whose memory is allocated by the latter, unless that has been done. */
+cg_status cg__params_make_grads(cg_params *p);
 cg_status cg__params_alloc_grads(cg_params *p);
 
 #endif

@@ -78,7 +78,7 @@ static cg_status emit_all(cg_plan *p)
 
 bool cg__in_arena(const cg_tensor *root)
 {
-	return root->array == NULL && root->grad_of == NULL;
+	return root->array == NULL && (root->grad_of == NULL || root->graph->grads_in_arena);
 }
 
 const cg_tensor *cg__arg_root(const struct cg__arg *a)
@@ -181,10 +181,39 @@ static cg_status mark_kept(cg_plan *p, cg_tensor *const *out, int count)
 	return CG_OK;
 }
 
-static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
+static void drop_lifetimes(cg_plan *p)
+{
+	free(p->slot);
+	free(p->slot_of);
+	p->slot = NULL;
+	p->slot_of = NULL;
+	p->slots = 0;
+}
+
+static cg_status lay_out(cg_plan *p)
 {
 	const cg_device_info *d = &p->ctx->info;
 	uint64_t unshared = 0;
+
+	TRY(find_lifetimes(p));
+	for (int i = 0; i < p->slots; i++)
+		unshared += p->slot[i].bytes;
+	if (!p->ctx->env.guard_on)
+		share_in_place(p);
+	TRY(cg__layout_slots(
+		p->ctx, p->slot, p->slots, d->align_bytes, d->max_alloc_bytes, &p->layout));
+	p->layout.unshared = unshared;
+	return CG_OK;
+}
+
+/* A kernel that reads all gradients is given one buffer, and places as int. */
+static bool is_one_buffer(const cg_plan *p)
+{
+	return p->layout.banks <= 1 && p->layout.bank_bytes[0] / 4 <= INT32_MAX;
+}
+
+static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
+{
 	double spent = 0;
 
 	if (p->graph->planned)
@@ -199,15 +228,14 @@ static cg_status analyse(cg_plan *p, cg_tensor *const *out, int count)
 		TRY(emit_all(p));
 	}
 	TRY(cg__mark_kept_launches(p));
-	TRY(find_lifetimes(p));
-	for (int i = 0; i < p->slots; i++)
-		unshared += p->slot[i].bytes;
-	if (!p->ctx->env.guard_on)
-		share_in_place(p);
-	TRY(cg__layout_slots(
-		p->ctx, p->slot, p->slots, d->align_bytes, d->max_alloc_bytes, &p->layout));
-	p->layout.unshared = unshared;
-	return CG_OK;
+	TRY(lay_out(p));
+	if (!p->graph->grads_in_arena || is_one_buffer(p))
+		return CG_OK;
+	p->graph->grads_in_arena = false;
+	drop_lifetimes(p);
+	drop_launches(p);
+	TRY(emit_all(p));
+	return lay_out(p);
 }
 
 cg_plan *cg_plan_new(cg_graph *g, cg_tensor *const *out, int count)
@@ -300,6 +328,8 @@ static cg_status place_gradients(cg_plan *p)
 	if (!params->ready)
 		return cg__fail(
 			p->ctx, CG_ERR_STATE, "plan: cg_params_init comes before the first run");
+	if (p->graph->grads_in_arena)
+		return CG_OK;
 	TRY(cg__params_alloc_grads(params));
 	for (int i = 0; i < p->graph->count; i++) {
 		const cg_tensor *t = p->graph->node[i];
@@ -320,7 +350,7 @@ cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t)
 		t = cg__root(t);
 	if (t->array)
 		return t->array->mem;
-	if (t->grad_of)
+	if (t->grad_of && !p->graph->grads_in_arena)
 		return p->grad_sub[t->id];
 	return p->slot_of[t->id] >= 0 ? p->sub[p->slot_of[t->id]] : NULL;
 }
@@ -334,6 +364,7 @@ static cg_status set_arg(cg_plan *p, struct cg__launch *l, int i)
 	switch (a->kind) {
 	case CG__INT: code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(a->i), &a->i); break;
 	case CG__FLOAT: code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(a->f), &a->f); break;
+	case CG__ARENA: code = clSetKernelArg(l->kernel, (cl_uint)i, sizeof(cl_mem), &p->bank[0]); break;
 	case CG__LOCAL: code = clSetKernelArg(l->kernel, (cl_uint)i, (size_t)a->i, NULL); break;
 	default:
 		mem = a->t ? cg__plan_mem(p, a->t) : NULL;
@@ -347,6 +378,13 @@ static cg_status set_arg(cg_plan *p, struct cg__launch *l, int i)
 		return cg__fail(p->ctx, CG_ERR_LAUNCH, "%s.cl: %s, argument %d: %s", l->file,
 			l->name, i, cg__cl_error_name(code));
 	return CG_OK;
+}
+
+int64_t cg__grad_place(const cg_plan *p, const cg_tensor *gradient)
+{
+	if (!p->graph->grads_in_arena)
+		return gradient->grad_of->grad_offset;
+	return (int64_t)(p->slot[p->slot_of[gradient->id]].offset / 4);
 }
 
 static cg_status bind(cg_plan *p, struct cg__launch *l)
@@ -369,8 +407,13 @@ cg_status cg_plan_prepare(cg_plan *p)
 	p->failed = CG_ERR_STATE; /* half prepared is not usable */
 	TRY(allocate_banks(p));
 	TRY(place_gradients(p));
-	for (int i = 0; i < p->launches; i++)
+	for (int i = 0; i < p->launches; i++) {
+		const cg_tensor *node = p->launch[i].node;
+
 		TRY(bind(p, &p->launch[i]));
+		if (node->op->place && (i == 0 || p->launch[i - 1].node != node))
+			TRY(node->op->place(p, node));
+	}
 	p->failed = CG_OK;
 	p->prepared = true;
 	return CG_OK;

@@ -59,6 +59,8 @@ const cg_tensor *cg__arg_root(const struct cg__arg *a);
 bool cg__in_arena(const cg_tensor *root);
 /* The buffer of a tensor once the plan is prepared. */
 cl_mem cg__plan_mem(const cg_plan *p, const cg_tensor *t);
+/* Where a parameter's final gradient is, in numbers: in the arena or in the gradient buffer. */
+int64_t cg__grad_place(const cg_plan *p, const cg_tensor *gradient);
 /* Enqueues launch i; `event` NULL, or that of a kernel. */
 cg_status cg__plan_run_one(cg_plan *p, int i, cl_event *event);
 /* keep.c: which launches need not be repeated while no parameter changes; notes what a launch writes of these. */

@@ -142,6 +142,8 @@ static double bytes_touched(const struct cg__launch *l)
 		if (a->kind <= CG__UPDATE && a->t)
 			n += (double)cg__count(a->t) * (double)cg_dtype_size(a->t->dtype) *
 				(a->kind == CG__UPDATE ? 2 : 1);
+		if (a->kind == CG__ARENA)
+			n += 4. * a->i;
 	}
 	return n;
 }

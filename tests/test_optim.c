@@ -244,7 +244,8 @@ static bool moved(cg_ctx *ctx, const cg_optim_config *config, const float *rate,
 static void test_rates(cg_ctx *ctx)
 {
 	const cg_optim_config sgd = { .kind = CG_SGD, .weight_decay = .1f };
-	const cg_optim_config adamw = { .kind = CG_ADAMW, .weight_decay = .1f, .ema = .5f };
+	const cg_optim_config adamw = { .kind = CG_ADAMW, .weight_decay = .1f, .ema = .5f,
+		.keep_grads = true };
 	const float faster[PARAMS] = { 3, .5f }, frozen[PARAMS] = { 0, 1 };
 	static float one[PARAMS][64], other[PARAMS][64];
 	static const float zero[64];
