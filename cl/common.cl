@@ -1,9 +1,10 @@
 /*
- * Included before every kernel file. Given by -D: CG_CPU (1: CPU family, 0: GPU family), CG_VW (native float vector
- * width 16, 8 or 4), CG_GROUP (GPU family: items of a work-group).
+ * Included before every kernel file. Given by -D: CG_CPU (1: CPU family, 0: GPU family), CG_VW
+ * (native float vector width 16, 8 or 4), CG_GROUP (GPU family: items of a work-group).
  *
- * CPU family: a work-item is a thread's task (local size 1, no barriers, no local memory). GPU family: tasks are
- * work-groups, with local memory and barriers.
+ * CPU family: a work-item is a thread's task (local size 1, no barriers; local memory, which only
+ * minimal filtering has, is its own). GPU family: tasks are work-groups, with local memory and
+ * barriers.
  */
 #if CG_VW == 16
 typedef float16 vfloat;
@@ -46,9 +47,9 @@ CG_MOVES(vint, int, __private)
 #endif
 
 /*
- * Code written once for both families: CG_LANES neighbouring values, a vector on CPUs and one elsewhere. Where fewer
- * than CG_LANES are left at the end of a row, cg_load fills up with zeros and cg_store writes only those n. From CPU
- * kernels n may be 0 or less: cg_load gives zeros.
+ * Code written once for both families: CG_LANES neighbouring values, a vector on CPUs and one
+ * elsewhere. Where fewer than CG_LANES are left at the end of a row, cg_load fills up with zeros and
+ * cg_store writes only those n. From CPU kernels n may be 0 or less: cg_load gives zeros.
  */
 #if CG_CPU
 typedef vfloat cg_lanes;
@@ -138,9 +139,10 @@ static inline void cg_store(cg_lanes v, __global float *p, int n)
 }
 
 /*
- * CPU family: what a kernel reads or writes at p, it will read or write 1.5 KB further on. By themselves, processors
- * fetch less ahead than memory can take, above all of what is written. Only a hint, also beyond the end of an array,
- * and for PoCL alone: other compilers may not know the builtin. Mesa's, a clang that hides __SPIR__, ends the program.
+ * CPU family: what a kernel reads or writes at p, it will read or write 1.5 KB further on. By
+ * themselves, processors fetch less ahead than memory can take, above all of what is written. Only a
+ * hint, also beyond the end of an array, and for PoCL alone: other compilers may not know the
+ * builtin. Mesa's, a clang that hides __SPIR__, ends the program.
  */
 #if CG_CPU && defined(POCL_DEVICE_ADDRESS_BITS)
 #define CG_FETCH(p, write) __builtin_prefetch((const void *)(size_t)((p) + 384), write, 3)
@@ -226,12 +228,14 @@ static inline float cg_lane_max(vfloat v)
 }
 #endif
 
-/* for each of n elements, whatever the launch's size: a contiguous piece for each work-item on CPUs, strided on GPUs */
+/* for each of n elements, whatever the launch's size: a contiguous piece for each work-item on CPUs,
+ * strided on GPUs */
 #if CG_CPU
 #define CG_SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
 #define CG_PIECE(n) ((((n) + (int)get_global_size(0) - 1) / (int)get_global_size(0) + 15) & ~15)
 #define CG_FOR(i, n) \
-	for (int i = (int)get_global_id(0) * CG_PIECE(n), i##_end = min((int)(n), i + CG_PIECE(n)); i < i##_end; i++)
+	for (int i = (int)get_global_id(0) * CG_PIECE(n), i##_end = min((int)(n), i + CG_PIECE(n)); \
+		i < i##_end; i++)
 #else
 #define CG_SINGLE
 #define CG_FOR(i, n) for (int i = (int)get_global_id(0); i < (int)(n); i += (int)get_global_size(0))
@@ -239,9 +243,11 @@ static inline float cg_lane_max(vfloat v)
 
 /* for each of n tasks: cg__range_tasks */
 #if CG_CPU
-#define CG_TASK(t, n) for (int t = (int)get_global_id(0); t < (int)(n); t += (int)get_global_size(0))
+#define CG_TASK(t, n) \
+	for (int t = (int)get_global_id(0); t < (int)(n); t += (int)get_global_size(0))
 #else
-#define CG_TASK(t, n) for (int t = (int)get_group_id(0); t < (int)(n); t += (int)get_num_groups(0))
+#define CG_TASK(t, n) \
+	for (int t = (int)get_group_id(0); t < (int)(n); t += (int)get_num_groups(0))
 #endif
 
 #if CG_CPU
@@ -258,8 +264,8 @@ static inline float cg_lane_max(vfloat v)
 #define UNROLL _Pragma("unroll")
 
 #if !CG_CPU
-/* Sum and maximum over the items of a one-dimensional work-group of 2^k items, for all of them, in a fixed order;
- * `part` holds a float an item. */
+/* Sum and maximum over the items of a one-dimensional work-group of 2^k items, for all of them, in a
+ * fixed order; `part` holds a float an item. */
 static inline float cg_group_sum(__local float *part, float v)
 {
 	const int l = (int)get_local_id(0);

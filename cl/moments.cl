@@ -8,4 +8,3 @@ static inline void cg_join(float count, cg_lanes *mean, cg_lanes *m2, float m, c
 	*mean += d * share;
 	*m2 += m2_b + d * d * (count * share);
 }
-

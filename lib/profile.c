@@ -1,8 +1,8 @@
 /*
- * The time of each launch of one run. Launches go to a queue of their own that keeps times, one after the other
- * without waits, and the device says when each began and ended. A call that enqueues kernels of its own (CLBlast)
- * or a fill is timed by markers around it. Where the device keeps no times, or such as cannot be, each launch is waited
- * for.
+ * The time of each launch of one run. Launches go to a queue of their own that keeps times, one after
+ * the other without waits, and the device says when each began and ended. A call that enqueues kernels
+ * of its own (CLBlast) or a fill is timed by markers around it. Where the device keeps no times, or
+ * such as cannot be, each launch is waited for.
  */
 #include "plan.h"
 
@@ -59,7 +59,8 @@ static bool time_of(cl_event event, cl_profiling_info what, cl_ulong *t)
 	return clGetEventProfilingInfo(event, what, sizeof(*t), t, NULL) == CL_SUCCESS && *t > 0;
 }
 
-/* Nanoseconds a kernel takes anywhere. Mesa 22.3's llvmpipe tells 0 or 1: when a kernel was handed over. */
+/* Nanoseconds that a kernel takes on any device. Mesa 22.3's llvmpipe tells 0 or 1: when a kernel was
+ * handed over. */
 enum { KERNEL_LEAST = 50 };
 
 /* False where there are none, or none that could be. */

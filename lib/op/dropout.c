@@ -29,13 +29,13 @@ static cg_status emit_dropout(struct cg__emit *e, const cg_tensor *y)
 {
 	const struct dropout *a = cg__attr(y);
 	const int64_t n = cg__count(y);
-	const int kept = kept_of_16_bits(a->p);
+	const int count = kept_of_16_bits(a->p);
 
 	/* on GPUs an item makes 8 elements at a time */
 	return CG__LAUNCH(e, "dropout", NULL, "dropout",
 		cg__range_elements(e, cg__is_cpu(e) ? n : (n + 7) / 8), IN(y->src[0]),
-		IN(y->src[1]), OUT(y), INT(n), INT(a->key), INT((uint32_t)kept << 16),
-		FLT(65536.f / (float)kept));
+		IN(y->src[1]), OUT(y), INT(n), INT(a->key), INT((uint32_t)count << 16),
+		FLT(65536.f / (float)count));
 }
 
 static cg_status emit_drop_path(struct cg__emit *e, const cg_tensor *y)
