@@ -202,4 +202,47 @@ CG_SINGLE __kernel void max_pool_grad_cells(__global const float *dy,
 		}
 	}
 }
+
+/*
+ * Windows of at most 4x4, two pixels apart: a cell of 2x2 pixels lies in four of them, (p - 1, q - 1) to (p, q), each of which
+ * is looked at once for all four pixels. A task is a row of cells.
+ */
+CG_SINGLE __kernel void max_pool_grad_twos(__global const float *dy,
+	__global const INDEX *index, __global const float *pooled, __global float *dx, GEOMETRY)
+{
+	const struct geometry g = GATHER_GEOMETRY;
+	const int far = cg_is_far(dx, (size_t)B * H * W * C, C);
+
+	FOR_PIXELS(b, p, q, (H + top + 1) / 2, (W + left + 1) / 2) {
+		const int h0 = 2 * p - top, w0 = 2 * q - left;
+
+		EACH(c, n) {
+			vfloat sum[4] = { 0, 0, 0, 0 };
+
+			UNROLL for (int k = 0; k < 4; k++) {
+				const int up = 1 - k / 2, before = 1 - k % 2;
+				const size_t from = in_y(g, b, p - up, q - before) + c;
+				vfloat d;
+				vint chosen;
+
+				if (p < up || p - up >= P || q < before || q - before >= Q)
+					continue;
+				d = gated(dy + from, pooled ? pooled + from : 0, n);
+				chosen = load_index(index + from, n);
+				UNROLL for (int i = 0; i < 4; i++) {
+					const int r = i / 2 + 2 * up, s = i % 2 + 2 * before;
+
+					if (r < R && s < S)
+						sum[i] += select((vfloat)0, d, chosen == r * S + s);
+				}
+			}
+			UNROLL for (int i = 0; i < 4; i++) {
+				const int h = h0 + i / 2, w = w0 + i % 2;
+
+				if ((uint)h < (uint)H && (uint)w < (uint)W)
+					cg_put(sum[i], dx + in_x(g, b, h, w) + c, n, far);
+			}
+		}
+	}
+}
 #endif

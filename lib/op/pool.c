@@ -140,15 +140,20 @@ static bool apart(const struct geometry *g)
 	return g->stride_h >= g->R && g->stride_w >= g->S && g->top == 0 && g->left == 0;
 }
 
+static bool by_twos(const struct geometry *g)
+{
+	return g->stride_h == 2 && g->stride_w == 2 && g->R <= 4 && g->S <= 4;
+}
+
 /* src: dy, index; where a relu came before the pool, y. */
 static cg_status max_grad_emit(struct cg__emit *e, const cg_tensor *dx)
 {
 	const struct geometry *g = cg__attr(dx);
 	const cg_tensor *dy = dx->src[0], *y = dx->nsrc > 2 ? dx->src[2] : NULL;
-	const bool cells = cg__is_cpu(e) && apart(g);
+	const bool cells = cg__is_cpu(e) && apart(g), twos = cg__is_cpu(e) && by_twos(g);
+	const char *kernel = cells ? "max_pool_grad_cells" : twos ? "max_pool_grad_twos" : "max_pool_grad";
 
-	return CG__LAUNCH(e, "pool", index_option(g),
-		cells ? "max_pool_grad_cells" : "max_pool_grad", range(e, cells ? dy : dx), IN(dy),
+	return CG__LAUNCH(e, "pool", index_option(g), kernel, range(e, cells ? dy : dx), IN(dy),
 		IN(dx->src[1]), IN(y), OUT(dx), GEOMETRY(dx->shape[0], g));
 }
 
