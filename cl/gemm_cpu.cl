@@ -61,8 +61,10 @@ __kernel CG_SINGLE void gemm_nx(__global const float *restrict a, __global const
 				row[i] = a + (size_t)min(m + i, m1 - 1) * lda + k0;
 				out[i] = c + (size_t)(m + i) * ldc;
 			}
-			if (last)
+			if (last) {
 				grads_fetch(&s, out, r.cols);
+				operand_fetch(out, r);
+			}
 			if (direct)
 				tile_direct(row, &at, 1, n, 1, b + (size_t)k0 * ldb, ldb, out, bias, r);
 			else

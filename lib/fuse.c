@@ -5,7 +5,7 @@
  * no longer reached when all of them have taken it over.
  * The second table is of neighbours, with a source in common or the consumer made of the producer's result, and of what was
  * there before: the producer writes the consumer's tensor too.
- * CG_FUSE=-name switches a row off, tests compare both; doc/performance.md has what rows gained, and which were not timed.
+ * CG_FUSE=-name switches a row off, tests compare both; doc/performance.md has what rows gain.
  */
 #include "fuse.h"
 
