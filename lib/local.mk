@@ -79,6 +79,7 @@ cl_sources = \
 	cl/batch_norm.cl \
 	cl/batch_norm_sums.cl \
 	cl/batch_norm_sums_gpu.cl \
+	cl/caches.cl \
 	cl/ceiling.cl \
 	cl/conv2d_cpu.cl \
 	cl/conv2d_dw_cpu.cl \

@@ -256,7 +256,7 @@ struct draw {
 	int left;
 };
 
-/* The first two words of the same Philox4x32-10 as in common.cl, for counter[0] and those that follow. */
+/* The first two words of the same Philox4x32-10 as in random.cl, for counter[0] and those that follow. */
 static void philox(struct draw *d)
 {
 	uint32_t k0 = d->key[0], k1 = d->key[1], x[AHEAD], y[AHEAD], z[AHEAD], w[AHEAD];
