@@ -1,7 +1,8 @@
 /*
- * The update as nodes of a graph, behind those of the backward pass, which leave gradients in the arena or, if they are to
- * be kept, in a buffer: gradients of several runs are added up, the norm of all is made, large weights of products of few rows are updated where their gradient is made (CG_FUSE's
- * matmul-update), all others in one launch.
+ * The update as nodes of a graph, behind those of the backward pass, which leave gradients in the arena or, if
+ * they are to be kept, in a buffer: gradients of several runs are added up, the norm of all is made, large
+ * weights of products of few rows are updated where their gradient is made (CG_FUSE's matmul-update), all
+ * others in one launch.
  */
 #include "optim.h"
 
@@ -336,9 +337,9 @@ static cg_status add_fused(cg_optim *o, const struct state *s, const cg_tensor *
 }
 
 /* A parameter that this graph trains has moments. */
-static cg_status check_trained(const cg_optim *o, const cg_graph *g, int fused)
+static cg_status check_trained(const cg_optim *o, const cg_graph *g)
 {
-	int n = fused;
+	int n = 0;
 
 	for (int i = 0; i < g->count; i++) {
 		const cg_array *a = g->node[i]->grad_of;
@@ -363,10 +364,11 @@ static bool may_use_arena(const cg_optim *o, const cg_graph *g)
 static cg_status add_nodes(cg_optim *o, cg_graph *g, cg_tensor **leaf)
 {
 	const struct attr a = { o };
-	const int fused = give_up_gradients(o, g, leaf);
 	struct state s;
+	int fused;
 
-	TRY(check_trained(o, g, fused));
+	TRY(check_trained(o, g));
+	fused = give_up_gradients(o, g, leaf);
 	TRY(cg__params_make_grads(o->params));
 	TRY(make_chunks(o, g));
 	g->grads_in_arena = may_use_arena(o, g);

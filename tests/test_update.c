@@ -383,6 +383,38 @@ static void test_two_graphs(cg_ctx *ctx)
 	trial_close(&t);
 }
 
+/* An optimiser that is refused leaves the graph as it was: the next one trains all weights. */
+static void test_refused(cg_ctx *ctx)
+{
+	static const struct shape s = { "two weights", 4, { 600, 600 }, { 600, 600 }, false, 0 };
+	const cg_optim_config config = { .kind = CG_SGD };
+	cg_optim *o = NULL;
+	float *before = NULL;
+	struct trial t = { .shape = &s,
+		.params = cg_params_new(ctx),
+		.graph = cg_graph_new(ctx, CG_TRAIN) };
+
+	add_arrays(&t, ctx);
+	if (ok(cg_params_init(t.params, 1) == CG_OK && cg_array_set_rate(t.w[0], 0) == CG_OK,
+		    "a frozen weight %s", cg_error(ctx))) {
+		o = cg_optim_new(t.params, &config);
+		cg_array_set_rate(t.w[0], 1);
+		t.loss = describe(&t);
+		cg_backward(t.loss, t.params);
+		ok(cg_optim_update(o, t.graph) == CG_ERR_STATE, "refused: %s", cg_error(ctx));
+		cg_clear_error(ctx);
+		t.optim = cg_optim_new(t.params, &config);
+		cg_optim_update(t.optim, t.graph);
+		t.plan = cg_plan_new(t.graph, &t.loss, 1);
+		before = values(t.w[1]);
+		ok(t.plan && step(&t, 0) == CG_OK && apart(t.w[1], t.w[1], before) == 0,
+			"the other weight is trained by the next %s", cg_error(ctx));
+	}
+	free(before);
+	cg_optim_free(o);
+	trial_close(&t);
+}
+
 int main(void)
 {
 	cg_ctx *ctx;
@@ -399,6 +431,7 @@ int main(void)
 		test_others(ctx);
 		test_arena(ctx);
 		test_two_graphs(ctx);
+		test_refused(ctx);
 	}
 	cg_close(ctx);
 	return done();
