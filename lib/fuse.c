@@ -160,6 +160,16 @@ static bool effect_between(const cg_graph *g, const cg_tensor *producer, const c
 	return false;
 }
 
+bool cg__effect_since(const cg_tensor *t)
+{
+	const cg_graph *g = t->graph;
+
+	for (int i = 0; i < g->effects; i++)
+		if (g->effect[i]->id > t->id && may_write(g->effect[i], t))
+			return true;
+	return false;
+}
+
 /* One user less; without users a node uses its sources no more. */
 static void release(cg_tensor *t, const bool *keep, int *users)
 {

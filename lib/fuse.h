@@ -12,6 +12,9 @@ cg_status cg__fuse(cg_graph *g, const bool *keep);
  * (optim_update.c). */
 bool cg__fuse_has(const cg_ctx *ctx, const char *name);
 
+/* Whether an effect behind t may write an array that t reads: then t cannot be computed later. */
+bool cg__effect_since(const cg_tensor *t);
+
 /* The names of the rewrites, some more than once; NULL behind the last. */
 const char *cg__fuse_name(int i);
 

@@ -163,7 +163,8 @@ static bool is_fused(const cg_optim *o, const cg_tensor *leaf)
 
 	if (!(leaf->op->flags & CG__LEAF) || leaf->array->params != o->params || dw == NULL ||
 		dw->grad_of != leaf->array || !cg__matmul_factors(dw, &x, &dy) ||
-		has_users(leaf->graph, dw) || place_of(o, leaf->array) < 0)
+		has_users(leaf->graph, dw) || cg__effect_since(dw) ||
+		place_of(o, leaf->array) < 0)
 		return false;
 	rows = cg__rows(x);
 	M = cg__last(x);
