@@ -1,7 +1,7 @@
 /*
  * One launch updates all parameters: a table of chunks, two rows each, {place in w and e, place in g, length, 1 if
- * decayed} and {factor of the learning rate as float, place in m and v, 0, 0}; h the numbers of this step. Gaps between parameters are never
- * touched.
+ * decayed} and {factor of the learning rate as float, place in m and v, 0, 0}; h the numbers of this step. Gaps
+ * between parameters are never touched.
  */
 #include "update.cl"
 

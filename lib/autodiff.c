@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The gradient of a parameter is computed straight into its place in the gradient buffer; what cannot be
- * (it lies in an array already, or has a place) is copied. */
+/* The final gradient of a parameter has memory of its own, in the plan's arena or the gradient buffer; what
+ * cannot (it lies in an array already, or is that of another parameter) is copied. */
 static cg_status place(cg_params *p, cg_tensor *leaf, cg_tensor *gradient)
 {
 	cg_tensor *root = (cg_tensor *)cg__root(gradient);

@@ -2,8 +2,8 @@
  * A row names a producer and a consumer. Where the producer has no other user, and its operation agrees (absorb),
  * the consumer's node takes over the producer's sources and computes both; the producer is no longer reached. Or the
  * consumer's operation does cheaply what the producer does (take): then the producer may have several users, and is
- * no longer reached when all of them have taken it over.
- * The second table is of neighbours, with a source in common or the consumer made of the producer's result, and of what was
+ * no longer reached when all of them have taken it over. The second table is of those where all must, or none does.
+ * The third table is of neighbours, with a source in common or the consumer made of the producer's result, and of what was
  * there before: the producer writes the consumer's tensor too.
  * CG_FUSE=-name switches a row off, tests compare both; doc/performance.md has what rows gain.
  */

@@ -69,7 +69,7 @@ struct cg_tensor {
 	cg_tensor *aux[CG__MAX_AUX];	/* NULL unless somebody asked: emit must then not write it */
 	cg_tensor *grad;	/* after cg_backward */
 	cg_array *array;	/* leaf: where the data is */
-	cg_array *grad_of;	/* the parameter whose final gradient this is, to lie in the gradient buffer; or NULL */
+	cg_array *grad_of;	/* the parameter whose final gradient this is, kept to the plan's end; or NULL */
 	bool wants_grad;	/* a parameter or computed from one */
 	char name[48];
 	_Alignas(16) unsigned char attr[CG__ATTR_BYTES];

@@ -355,8 +355,8 @@ static cg_status check_trained(const cg_optim *o, const cg_graph *g)
 	return CG_OK;
 }
 
-/* Gradients are made one after another while activations are needed no more: in the arena they take their place. With guards
- * every tensor has a buffer for itself. */
+/* Gradients are made one after another while activations are needed no more: in the arena they take their
+ * place. With guards every tensor has a buffer for itself. */
 static bool may_use_arena(const cg_optim *o, const cg_graph *g)
 {
 	return !o->config.keep_grads && o->config.accumulate <= 1 && !g->ctx->env.guard_on;

@@ -397,7 +397,7 @@ static int64_t room_of_grad(const cg_params *p, const cg_array *a)
 
 cg_status cg__params_grad_missing(cg_params *p, const cg_array *a)
 {
-	if (!p->grads_used_up)
+	if (!p->grads_used_up || !a->trainable)
 		return cg__fail(p->ctx, CG_ERR_STATE, "%s: there is no gradient yet", a->name);
 	return cg__fail(p->ctx, CG_ERR_STATE,
 		"%s: its gradient is gone, an optimiser has used it (cg_optim_config.keep_grads)",
