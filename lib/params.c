@@ -406,7 +406,7 @@ cg_status cg__params_grad_missing(cg_params *p, const cg_array *a)
 
 void cg__params_grad_place(cg_params *p, cg_array *a)
 {
-	if (a->grad_offset >= 0 || (a->grad_dropped && p->grads))
+	if (a->grad_offset >= 0 || (a->grad_dropped && p->grads && p->grads->mem))
 		return;
 	a->grad_dropped = false;
 	a->grad_offset = p->grads_used;
@@ -430,15 +430,20 @@ cg_status cg__params_make_grads(cg_params *p)
 {
 	int64_t n = 0;
 
-	if (p->grads)
+	if (p->grads && p->grads->mem)
 		return CG_OK;
 	for (int i = 0; i < p->count; i++)
 		if (p->array[i]->trainable && !p->array[i]->grad_dropped)
 			n += room_of_grad(p, p->array[i]);
 	if (n == 0)
 		n = 1;
-	p->grads = describe(p->ctx, "gradients", CG_FLOAT32, 1, &n);
-	return p->grads ? CG_OK : cg_error_status(p->ctx);
+	if (p->grads == NULL)
+		p->grads = describe(p->ctx, "gradients", CG_FLOAT32, 1, &n);
+	if (p->grads == NULL)
+		return cg_error_status(p->ctx);
+	p->grads->shape[0] = p->grads->count = n; /* a further graph may have brought some back */
+	p->grads->bytes = (size_t)n * sizeof(float);
+	return CG_OK;
 }
 
 cg_status cg__params_alloc_grads(cg_params *p)

@@ -21,7 +21,7 @@ void cg__params_grad_place(cg_params *p, cg_array *a);
 bool cg__params_grad_drop(cg_params *p, cg_array *a);
 /* Records and returns that there is no gradient of `a` to read or to write. */
 cg_status cg__params_grad_missing(cg_params *p, const cg_array *a);
-/* Makes the gradient buffer, whose memory is allocated by the latter, unless that has been done. */
+/* Makes the gradient buffer, for all that are not dropped; the latter allocates its memory, after which its size stays. */
 cg_status cg__params_make_grads(cg_params *p);
 cg_status cg__params_alloc_grads(cg_params *p);
 
