@@ -104,17 +104,17 @@ float *golden_read(cg_file *f, const char *name, int64_t count)
 	return NULL;
 }
 
-static bool kinks;
+static bool filtered;
 
-void golden_allow_kinks(bool allow)
+void golden_allow_filtering(bool allow)
 {
-	kinks = allow;
+	filtered = allow;
 }
 
 static double tolerance(cg_file *f, const char *prefix, const char *name)
 {
 	const char *text =
-		cg_file_meta(f, *prefix ? (kinks ? "full_kinks" : "full_floor") : "small_floor");
+		cg_file_meta(f, *prefix ? (filtered ? "full_kinks" : "full_floor") : "small_floor");
 	char error_name[128];
 	double result, chance = 0;
 	float *error;
@@ -123,7 +123,8 @@ static double tolerance(cg_file *f, const char *prefix, const char *name)
 		chance = GOLDEN_CHANCE * atof(text);
 	snprintf(error_name, sizeof(error_name), "%serror/%s", prefix, name);
 	error = golden_read(f, error_name, 1);
-	result = fmax(GOLDEN_FACTOR * fmax(error ? (double)*error : 0, GOLDEN_FLOOR), chance);
+	result = fmax((filtered ? GOLDEN_FILTERED : GOLDEN_FACTOR) *
+			fmax(error ? (double)*error : 0, GOLDEN_FLOOR), chance);
 	free(error);
 	return result;
 }

@@ -24,6 +24,7 @@
 #include "clgrad.h"
 
 #define GOLDEN_FACTOR 6.
+#define GOLDEN_FILTERED 10.
 #define GOLDEN_FLOOR 0x1p-23
 #define GOLDEN_CHANCE 3.
 
@@ -41,9 +42,10 @@ cg_status golden_init_params(cg_params *p);
 float *golden_read(cg_file *f, const char *name, int64_t count);
 /* One test: the values against the fixture's tensor of this name. */
 bool golden_compare(cg_file *f, const char *name, const float *value, int64_t count);
-/* From now on gradients of full models may be as far off as the fixture's "full_kinks" says: for
- * convolutions by minimal filtering, whose roundings are some ten times those of plain sums. */
-void golden_allow_kinks(bool allow);
+/* From now on values are those of convolutions by minimal filtering, whose roundings are some ten times those of plain
+ * sums: GOLDEN_FILTERED instead of GOLDEN_FACTOR, and gradients of full models as far off as the fixture's "full_kinks"
+ * says. */
+void golden_allow_filtering(bool allow);
 /* One test where the fixture has only [norm, dot with golden_uniform("dot NAME")], "full/NAME". */
 bool golden_compare_digest(cg_file *f, const char *name, const float *value, int64_t count);
 /* The largest share of its tolerance that a comparison has used so far. */

@@ -309,7 +309,7 @@ def make_model(name):
             tensors |= golden_losses(make, (batch, size, size, channels), lr)
         if model == "resnet50v2":
             meta[f"{key}_floor"] = f"{kinks(make, (batch, size, size, channels)):.3g}"
-        elif model == "vgg" and key == "full":  # for convolutions by minimal filtering alone
+        elif name in ("vgg", "alexnet") and key == "full":  # for convolutions by minimal filtering alone
             meta["full_kinks"] = f"{kinks(make, (batch, size, size, channels)):.3g}"
     return tensors, meta
 
