@@ -116,14 +116,14 @@ __kernel CG_SINGLE void sum_rows_final(__global const float *part, __global floa
 	}
 }
 
-/* part[c] = sum of x, or of x^2, over chunk c of n elements. */
+/* part[c] = sum of x over chunk c of n elements. */
 __kernel
 #if CG_CPU
 CG_SINGLE
 #else
 __attribute__((reqd_work_group_size(CG_GROUP, 1, 1)))
 #endif
-void sum_part(__global const float *x, __global float *part, int n, int chunks, int square)
+void sum_part(__global const float *x, __global float *part, int n, int chunks)
 {
 	const int per = ((n + chunks - 1) / chunks + 15) & ~15;
 #if CG_CPU
@@ -133,13 +133,10 @@ void sum_part(__global const float *x, __global float *part, int n, int chunks, 
 		vfloat v = 0;
 		float s = 0;
 
-		for (; i + CG_VW <= end; i += CG_VW) {
-			vfloat a = VLOAD(0, x + i);
-
-			v += square ? a * a : a;
-		}
+		for (; i + CG_VW <= end; i += CG_VW)
+			v += VLOAD(0, x + i);
 		for (; i < end; i++)
-			s += square ? x[i] * x[i] : x[i];
+			s += x[i];
 		float lane[CG_VW];
 
 		VSTORE(v, 0, lane);
@@ -155,7 +152,7 @@ void sum_part(__global const float *x, __global float *part, int n, int chunks, 
 		float s = 0;
 
 		for (int i = c * per + id; i < min(n, (c + 1) * per); i += CG_GROUP)
-			s += square ? x[i] * x[i] : x[i];
+			s += x[i];
 		lane[id] = s;
 		barrier(CLK_LOCAL_MEM_FENCE);
 		for (int k = CG_GROUP, h = (k + 1) / 2; k > 1; k = h, h = (k + 1) / 2) {

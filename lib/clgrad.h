@@ -512,6 +512,7 @@ typedef struct cg_optim_config {
 cg_optim *cg_optim_new(cg_params *p, const cg_optim_config *config);
 void cg_optim_free(cg_optim *o);
 /* Adds the update to a graph, one for each optimiser, after cg_backward. A step whose gradient norm is not finite changes nothing.
+ * Where it fails for lack of memory, the graph is of no more use.
  * Unless keep_grads, gradients share the memory of the graph's other tensors, and are gone when the update has used them.
  * On CPUs large weights of products of few rows, G = X' D, are updated as G is made, which is then never written; its
  * share in |g|^2 is the sum of all elements of (X X') * (D D'). Not with keep_grads, accumulate, or CG_FUSE=-matmul-update. */

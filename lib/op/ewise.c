@@ -195,7 +195,7 @@ static cg_status emit_sum(struct cg__emit *e, const cg_tensor *y)
 	cg_tensor *part = cg__temp(e, CG_FLOAT32, chunks);
 
 	TRY(CG__LAUNCH(e, "ewise", NULL, "sum_part", cg__range_tasks(e, chunks, INT32_MAX),
-		IN(y->src[0]), OUT(part), INT(n), INT(chunks), INT(0)));
+		IN(y->src[0]), OUT(part), INT(n), INT(chunks)));
 	return CG__LAUNCH(e, "ewise", NULL, "sum_final", cg__range_1d(1, 1), IN(part), OUT(y),
 		INT(chunks), FLT(*s));
 }
