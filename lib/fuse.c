@@ -206,7 +206,7 @@ static bool try_fuse(cg_tensor *producer, cg_tensor *consumer, const bool *keep,
 	cg_tensor merged;
 
 	if (users[producer->id] != 1 || keep[producer->id] || producer->grad_of || consumer->grad_of ||
-		 effect_between(consumer->graph, producer, consumer))
+		effect_between(consumer->graph, producer, consumer))
 		return false;
 	if (producer->op->absorb == NULL || producer->aux[0] || producer->aux[1])
 		return false;
@@ -326,7 +326,7 @@ cg_status cg__fuse(cg_graph *g, const bool *keep)
 				break;
 	}
 	for (int i = 0; i < g->count; i++)
-		if (users[i] > 0 && strcmp(g->node[i]->op->name, shared[0].producer) == 0)
+		if (users[i] > 0)
 			try_take_all(g, g->node[i], keep, users);
 	for (int i = 0; i < g->count; i++)
 		try_adopt(g, g->node[i], keep, users);

@@ -12,7 +12,7 @@
 
 struct cg__emit;
 
-enum { CG__MAX_SRC = 8, CG__MAX_AUX = 2, CG__ATTR_BYTES = 112 };
+enum { CG__MAX_SRC = 8, CG__MAX_AUX = 2, CG__ATTR_BYTES = 128 };
 
 enum {
 	CG__VIEW = 1,		/* y is src[0]'s memory under another shape: no launch */

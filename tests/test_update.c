@@ -452,6 +452,27 @@ static void test_refused(cg_ctx *ctx)
 	trial_close(&t);
 }
 
+/* CG_FUSE leaves it out, and changes no result. */
+static void test_left_out(cg_ctx *ctx)
+{
+	const cg_optim_config config = { .kind = CG_ADAM, .eps = 1e-3f };
+	struct trial fused, plain;
+	cg_ctx *other;
+
+	setenv("CG_FUSE", "-matmul-update", 1);
+	cg_open(NULL, &other);
+	unsetenv("CG_FUSE");
+	if (ok(trial_open(&fused, ctx, &plain_shape, &config) &&
+			    trial_open(&plain, other, &plain_shape, &config),
+		    "with and without it %s%s", cg_error(ctx), cg_error(other))) {
+		ok(launches_of(&plain, "matmul_update") == 0, "none in products");
+		compare(&fused, &plain, "without", false);
+	}
+	trial_close(&fused);
+	trial_close(&plain);
+	cg_close(other);
+}
+
 int main(void)
 {
 	cg_ctx *ctx;
@@ -469,6 +490,7 @@ int main(void)
 		test_arena(ctx);
 		test_two_graphs(ctx);
 		test_refused(ctx);
+		test_left_out(ctx);
 	}
 	cg_close(ctx);
 	return done();

@@ -322,29 +322,34 @@ static void apply_grad(cg_tensor *y, cg_tensor *dy, cg_tensor **dx)
 
 /* ---- the operation ----------------------------------------------------------------------- */
 
-cg_status cg__batch_norm_apply(struct cg__emit *e, const cg_tensor *x, const cg_tensor *stats,
-	const cg_tensor *gamma, const cg_tensor *beta, bool relu, const cg_tensor *y)
+/* stats, or with var the running mean */
+static cg_status launch_apply(struct cg__emit *e, const cg_tensor *x, const cg_tensor *stats,
+	const cg_tensor *var, const cg_tensor *gamma, const cg_tensor *beta,
+	const struct norm *f, const cg_tensor *y)
 {
 	struct cg__range r;
 	struct cut k = for_elements(e, x, &r);
 	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 2 * k.W : 1);
 
-	return CG__LAUNCH(e, "batch_norm", NULL, "bn_apply", r, IN(x), IN(stats), IN(NULL),
-		IN(gamma), IN(beta), OUT(y), OUT(table), CUT(k), INT(k.C), INT(relu), FLT(0));
+	return CG__LAUNCH(e, "batch_norm", NULL, "bn_apply", r, IN(x), IN(stats), IN(var),
+		IN(gamma), IN(beta), OUT(y), OUT(table), CUT(k), INT(k.C), INT(f->relu),
+		FLT(f->eps));
+}
+
+cg_status cg__batch_norm_apply(struct cg__emit *e, const cg_tensor *x, const cg_tensor *stats,
+	const cg_tensor *gamma, const cg_tensor *beta, bool relu, const cg_tensor *y)
+{
+	return launch_apply(e, x, stats, NULL, gamma, beta, &(struct norm){ .relu = relu }, y);
 }
 
 /* src: x, stats or running mean and variance, gamma, beta */
 static cg_status apply_emit(struct cg__emit *e, const cg_tensor *y)
 {
-	const struct norm *f = cg__attr(y);
+	cg_tensor *const *s = y->src;
 	const bool running = y->nsrc > 4;
-	struct cg__range r;
-	struct cut k = for_elements(e, y, &r);
-	cg_tensor *table = cg__temp(e, CG_FLOAT32, cg__is_cpu(e) ? k.chunks * 2 * k.W : 1);
 
-	return CG__LAUNCH(e, "batch_norm", NULL, "bn_apply", r, IN(y->src[0]), IN(y->src[1]),
-		IN(running ? y->src[2] : NULL), IN(y->src[2 + running]), IN(y->src[3 + running]),
-		OUT(y), OUT(table), CUT(k), INT(k.C), INT(f->relu), FLT(f->eps));
+	return launch_apply(e, s[0], s[1], running ? s[2] : NULL, s[2 + running], s[3 + running],
+		cg__attr(y), y);
 }
 
 static bool apply_absorb(cg_tensor *y, const cg_tensor *consumer)

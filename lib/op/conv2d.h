@@ -13,8 +13,8 @@ struct cg__conv {
 	int64_t B, H, W, C, P, Q, M, R, S; /* C and M of all groups */
 	float eps; /* of the norm, or of the one whose statistics are aux[0] */
 	bool bias, norm;
-	int8_t behind : 4; /* how many sources of that norm */
-	int8_t before : 4; /* of y and dw: x is normalised first; 2: with a relu */
+	int8_t behind; /* how many sources of that norm */
+	int8_t before; /* of y and dw: x is normalised first; 2: with a relu */
 };
 
 static inline const cg_tensor *cg__conv_bias(const cg_tensor *y)
